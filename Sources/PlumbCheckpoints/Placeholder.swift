@@ -1,0 +1,1 @@
+/// Namespace marker; removed by the first real file of the target.
