@@ -1,10 +1,11 @@
 # Plumb: `make quickstart` runs everything on the shipped data; `make test` runs every check.
 
 SWIFT ?= swift
-BUILD := $(SWIFT) build -c release --product plumb
-# Tests reach internal declarations, so their build has its own folder.
+PLUMB ?= .build/release/plumb
+# Tests reach internal declarations, so their build has a folder of its own.
 TEST_FLAGS := -c release -Xswiftc -enable-testing --scratch-path .build-tests
-SET ?=
+# Extra arguments of the quickstart, for example ARGS="--set seed=3 --output runs/other".
+ARGS ?=
 
 .PHONY: help setup build quickstart smoke test check format clean
 
@@ -12,7 +13,7 @@ help:
 	@echo "make quickstart   install what is missing, build, run recipes/quickstart.yaml (about 10 minutes)"
 	@echo "make test         install what is missing, lint, build, run the whole test suite"
 	@echo "make build        build the plumb program in release mode"
-	@echo "make smoke        a quickstart of a minute or two, with small sizes"
+	@echo "make smoke        the quickstart with small sizes, twice (the second run skips what is done)"
 	@echo "make check        format lint, import table, documentation links"
 	@echo "make format       format all Swift sources in place"
 
@@ -20,13 +21,16 @@ setup:
 	@Scripts/setup
 
 build: setup
-	$(BUILD)
+	$(SWIFT) build -c release --product plumb
 
 quickstart: build
-	.build/release/plumb run recipes/quickstart.yaml $(SET)
+	.build/release/plumb run recipes/quickstart.yaml $(ARGS)
 
-smoke: build
-	Scripts/smoke
+$(PLUMB):
+	$(MAKE) build
+
+smoke: $(PLUMB)
+	Scripts/smoke $(PLUMB)
 
 test: setup check
 	$(SWIFT) build $(TEST_FLAGS) --build-tests
