@@ -1,0 +1,118 @@
+public import FoundationEssentials
+
+/// The bytes of a file in pieces, decompressed when they start as zstd or gzip data does.
+///
+/// The format is told by its magic number, not by the name. Memory is bounded by two buffers and
+/// the window of the compressed stream.
+public final class ByteReader {
+  /// The file.
+  public let url: URL
+  private let file: InputFile
+  private var decoder: (any StreamDecoder)?
+  private var input = [UInt8](repeating: 0, count: 1 << 17)
+  private var inputRange = 0..<0
+  private var inputOffset = 0
+  private var isAtEnd = false
+  private var mayHoldOutput = false
+  private var hasStarted = false
+
+  private static let outputCount = 1 << 18
+
+  /// Opens `url`; throws ``CheckpointError``.
+  public init(contentsOf url: URL) throws {
+    self.url = url
+    file = try InputFile(url)
+  }
+
+  /// The next piece, never empty, or nil at the end of the file.
+  ///
+  /// Throws ``CheckpointError`` for corrupt compressed data and for a stream that ends too early,
+  /// with the place in the compressed file.
+  public func next() throws -> [UInt8]? {
+    if !hasStarted {
+      hasStarted = true
+      try refill()
+      decoder = Self.decoder(for: input[inputRange])
+    }
+    guard let decoder else { return try nextPlain() }
+    while true {
+      if inputRange.isEmpty, !isAtEnd { try refill() }
+      if inputRange.isEmpty, isAtEnd, !mayHoldOutput {
+        guard decoder.isComplete else {
+          throw CheckpointError(
+            .truncated, path: url.path,
+            "the \(decoder.name) stream ends too early, at byte \(inputOffset)")
+        }
+        return nil
+      }
+      let piece = try decode(decoder)
+      if !piece.isEmpty { return piece }
+    }
+  }
+
+  /// All bytes of `url`; throws ``CheckpointError`` if there are more than `maximumByteCount`.
+  public static func readAll(_ url: URL, maximumByteCount: Int = 1 << 31) throws -> [UInt8] {
+    let reader = try ByteReader(contentsOf: url)
+    var bytes: [UInt8] = []
+    while let piece = try reader.next() {
+      bytes += piece
+      guard bytes.count <= maximumByteCount else {
+        throw CheckpointError(
+          .unsupported, path: url.path, "the content is too large",
+          expected: "at most \(maximumByteCount) bytes", found: "more")
+      }
+    }
+    return bytes
+  }
+
+  static func decoder(for start: some Collection<UInt8>) -> (any StreamDecoder)? {
+    let magic = Array(start.prefix(4))
+    if magic.starts(with: [0x1f, 0x8b]) { return GzipDecoder() }
+    if magic == [0x28, 0xb5, 0x2f, 0xfd] { return ZstdDecoder() }
+    // A skippable frame may stand first; seekable archives do that.
+    if magic.count == 4, magic[0] & 0xf0 == 0x50, magic[1...] == [0x2a, 0x4d, 0x18] {
+      return ZstdDecoder()
+    }
+    return nil
+  }
+
+  private func refill() throws {
+    inputOffset += inputRange.upperBound
+    let count = try input.withUnsafeMutableBytes { try file.read(into: $0) }
+    inputRange = 0..<count
+    if count < input.count { isAtEnd = true }
+  }
+
+  private func nextPlain() throws -> [UInt8]? {
+    if inputRange.isEmpty, !isAtEnd { try refill() }
+    guard !inputRange.isEmpty else { return nil }
+    let piece = Array(input[inputRange])
+    inputRange = inputRange.upperBound..<inputRange.upperBound
+    return piece
+  }
+
+  private func decode(_ decoder: any StreamDecoder) throws -> [UInt8] {
+    var failure: StreamFault?
+    let piece = [UInt8](unsafeUninitializedCapacity: Self.outputCount) { output, count in
+      input.withUnsafeBytes { bytes in
+        let window = UnsafeRawBufferPointer(rebasing: bytes[inputRange])
+        do throws(StreamFault) {
+          let (consumed, produced) = try decoder.decode(
+            window, into: UnsafeMutableRawBufferPointer(output))
+          inputRange = (inputRange.lowerBound + consumed)..<inputRange.upperBound
+          count = produced
+        } catch {
+          failure = error
+        }
+      }
+    }
+    if let failure {
+      throw CheckpointError(
+        .malformed, path: url.path,
+        "corrupt \(decoder.name) data near byte \(inputOffset + inputRange.lowerBound): "
+          + failure.reason)
+    }
+    mayHoldOutput = piece.count == Self.outputCount
+    return piece
+  }
+}
