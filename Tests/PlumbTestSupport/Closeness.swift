@@ -1,3 +1,4 @@
+public import PlumbTensors
 public import Testing
 
 /// How two sequences of numbers compare: `|found - expected| <= absolute + relative * |expected|`.
@@ -80,6 +81,21 @@ public func expectClose<T: BinaryFloatingPoint>(
 ) -> Bool {
   expectClose(
     [found], [expected], absolute: absolute, relative: relative, label,
+    sourceLocation: sourceLocation)
+}
+
+/// Records an issue unless the tensors agree in shape and values.
+@discardableResult
+public func expectClose(
+  _ found: Tensor, _ expected: Tensor, absolute: Float = 1e-5, relative: Float = 1e-5,
+  _ label: String = "", sourceLocation: SourceLocation = #_sourceLocation
+) -> Bool {
+  guard found.shape == expected.shape else {
+    record(label, "expected shape \(expected.shape), found \(found.shape)", sourceLocation)
+    return false
+  }
+  return expectClose(
+    found.scalars, expected.scalars, absolute: absolute, relative: relative, label,
     sourceLocation: sourceLocation)
 }
 
