@@ -1,3 +1,5 @@
+import PlumbCheckpoints
+
 extension DecoderConfiguration {
   /// Reads the trunk's configuration out of a Hugging Face `config.json`.
   ///
@@ -75,7 +77,7 @@ extension DecoderConfiguration {
   {
     func refuse(_ feature: String, _ found: JSONValue, _ supported: String) -> ModelError {
       .unsupported(
-        path: json.path, feature: feature, found: found.description, supported: supported)
+        path: json.path, feature: feature, found: found.named, supported: supported)
     }
     if let value = json.value("quantization_config") {
       throw refuse("quantization_config (quantised weights)", value, "F32, F16 or BF16 weights")
@@ -121,7 +123,7 @@ extension DecoderConfiguration {
     for type in types where type != .string("full_attention") {
       throw .unsupported(
         path: json.path, feature: "layer_types (other than full attention)",
-        found: type.description, supported: "\"full_attention\" for every layer")
+        found: type.named, supported: "\"full_attention\" for every layer")
     }
   }
 
@@ -133,10 +135,10 @@ extension DecoderConfiguration {
     var base = try json.positiveNumber("rope_theta", default: 10_000)
     for key in ["rope_scaling", "rope_parameters"] {
       guard let value = json.value(key) else { continue }
-      guard case .object(let values) = value else {
+      guard case .object(let fields) = value else {
         throw json.invalid(key, expected: "an object or null", found: value)
       }
-      let rope = JSONObject(values, path: "\(json.path) \(key)")
+      let rope = JSONObject(fields, path: "\(json.path) \(key)")
       let type = try rope.string("rope_type", default: try rope.string("type", default: "default"))
       guard type == "default" else {
         throw .unsupported(

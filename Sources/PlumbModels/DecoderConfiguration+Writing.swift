@@ -1,3 +1,5 @@
+public import PlumbCheckpoints
+
 extension DecoderConfiguration {
   /// The keys of a `config.json` that transformers 4 and 5 load.
   /// - Parameters:

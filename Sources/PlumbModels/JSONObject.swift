@@ -1,4 +1,5 @@
 public import Foundation
+public import PlumbCheckpoints
 
 /// The keys of one JSON object, read with errors that name file, key, expectation and finding.
 ///
@@ -20,42 +21,20 @@ public struct JSONObject: Sendable {
 
   /// Reads a file whose top level is a JSON object.
   /// - Parameter url: the file.
-  /// - Throws: `ModelError.unreadable` or `.invalidJSON`.
-  public init(contentsOf url: URL) throws(ModelError) {
-    let data: Data
-    do {
-      data = try Data(contentsOf: url)
-    } catch {
-      let exists = FileManager.default.fileExists(atPath: url.path)
-      throw .unreadable(
-        path: url.path, reason: exists ? error.localizedDescription : "no such file")
+  /// - Throws: `CheckpointError` for a file that is missing, unreadable or not JSON (with the line),
+  ///   `ModelError.notAnObject` for JSON of another kind.
+  public init(contentsOf url: URL) throws {
+    let value = try JSONFile.read(url)
+    guard case .object(let fields) = value else {
+      throw ModelError.notAnObject(path: url.path, found: value.named)
     }
-    try self.init(data, path: url.path)
+    self.init(fields, path: url.path)
   }
 
-  /// Parses the bytes of a JSON object.
-  /// - Parameters:
-  ///   - data: UTF-8 JSON.
-  ///   - path: the file that messages name.
-  /// - Throws: `ModelError.invalidJSON`.
-  public init(_ data: Data, path: String) throws(ModelError) {
-    let value: JSONValue
-    do {
-      value = try JSONDecoder().decode(JSONValue.self, from: data)
-    } catch {
-      throw .invalidJSON(path: path, reason: "text that does not parse (\(Self.detail(error)))")
-    }
-    guard case .object(let values) = value else {
-      throw .invalidJSON(path: path, reason: value.description)
-    }
-    self.init(values, path: path)
-  }
-
-  /// Where parsing stopped and why, as Foundation tells it.
-  private static func detail(_ error: any Error) -> String {
-    guard case DecodingError.dataCorrupted(let context) = error else { return "\(error)" }
-    let cause = (context.underlyingError as? NSError)?.userInfo[NSDebugDescriptionErrorKey]
-    return (cause as? String) ?? context.debugDescription
+  /// The keys of an object inside another one; the last value wins where a key is there twice.
+  init(_ fields: [JSONField], path: String) {
+    self.init(
+      Dictionary(fields.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 }), path: path)
   }
 
   /// The value of a key, nil where it is absent or null.
@@ -139,6 +118,6 @@ public struct JSONObject: Sendable {
 
   /// The error for a key whose value does not fit.
   public func invalid(_ key: String, expected: String, found: JSONValue) -> ModelError {
-    .invalidValue(path: path, key: key, expected: expected, found: found.description)
+    .invalidValue(path: path, key: key, expected: expected, found: found.named)
   }
 }

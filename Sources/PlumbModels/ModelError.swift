@@ -3,10 +3,8 @@
 /// Everything that a user's file or input can get wrong is thrown as one of these cases; the
 /// wording for a person is `description`.
 public enum ModelError: Error, Hashable, Sendable {
-  /// A file that cannot be opened or read.
-  case unreadable(path: String, reason: String)
-  /// A file that is not JSON, or whose top level is not an object.
-  case invalidJSON(path: String, reason: String)
+  /// A JSON file whose top level is not an object.
+  case notAnObject(path: String, found: String)
   /// A required key of `config.json` is absent.
   case missingKey(path: String, key: String)
   /// A key holds a value of the wrong type or outside its range.
@@ -51,10 +49,8 @@ extension ModelError: CustomStringConvertible {
   /// The sentence for a person: what, where, expected, found.
   public var description: String {
     switch self {
-    case .unreadable(let path, let reason):
-      return "\(path): cannot be read: \(reason)"
-    case .invalidJSON(let path, let reason):
-      return "\(path): expected a JSON object, found \(reason)"
+    case .notAnObject(let path, let found):
+      return "\(path): expected a JSON object, found \(found)"
     case .missingKey(let path, let key):
       return "\(path): expected the key \"\(key)\", found none"
     case .invalidValue(let path, let key, let expected, let found):
