@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "decode_attention.h"
+
 // Worker threads (threads.c) -------------------------------------------------------------------
 
 /// Sets how many threads, the caller's included, `plumb_parallel` may use.
