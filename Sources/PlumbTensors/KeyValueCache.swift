@@ -112,7 +112,7 @@ public struct KeyValueCache: Sendable {
             row.own.head(head, layer, count: row.ownCount + 1),
           ]
           let offset = item * group * headDimension
-          plumb_decode_attention(
+          plumb_cached_attention(
             query.base + offset, Int32(group), Int32(headDimension),
             1 / Float(headDimension).squareRoot(), parts, Int32(parts.count), scores.base,
             result.baseAddress.map { $0 + offset })

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "decode_attention.h"
+#include "cached_attention.h"
 
 // Worker threads (threads.c) -------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-#include "decode_attention.h"
+#include "cached_attention.h"
 
 #include <math.h>
 
@@ -69,13 +69,13 @@ INLINE void attend(const float *query, int group, int head_dimension, float scal
   }
 }
 
-CLONES void plumb_decode_attention(const float *query, int group, int head_dimension, float scale,
+CLONES void plumb_cached_attention(const float *query, int group, int head_dimension, float scale,
                                    const plumb_cached_head *parts, int part_count, float *scores,
                                    float *out) {
   attend(query, group, head_dimension, scale, parts, part_count, scores, out);
 }
 
-void plumb_decode_attention_reference(const float *query, int group, int head_dimension,
+void plumb_cached_attention_naive(const float *query, int group, int head_dimension,
                                       float scale, const plumb_cached_head *parts, int part_count,
                                       float *scores, float *out) {
   for (int g = 0; g < group; g++) {
