@@ -1,3 +1,5 @@
+import CKernels
+
 /// The gradients on their way from a loss to the leaves.
 ///
 /// A gradient is dropped as soon as the operation it belongs to has passed it on. Gradients of
@@ -21,38 +23,70 @@ struct Cotangents {
     self.destination = destination
   }
 
-  /// Lets `body` write the share of one operation into the gradient of `input`.
+  /// Memory for the share of one operation in the gradient of one input.
   ///
   /// If `isFresh`, the contents of the buffer are undefined and every scalar must be written;
-  /// otherwise the share must be added. Not called if `input` needs no gradient.
+  /// otherwise the share must be added.
+  struct Share {
+    let buffer: UnsafeMutableBufferPointer<Float>
+    let isFresh: Bool
+    fileprivate let node: Node
+    /// Keeps the memory alive; nil where the share goes straight into a gradient block.
+    fileprivate var storage: Storage?
+
+    func base(at offset: Int) -> UnsafeMutablePointer<Float> {
+      guard let base = buffer.baseAddress else { preconditionFailure("Share: no memory") }
+      return base + offset
+    }
+  }
+
+  /// Lets `body` write the share of one operation into the gradient of `input`.
+  ///
+  /// See `Share` for `isFresh`. Not called if `input` needs no gradient.
   mutating func accumulate(
     into input: Tensor,
     _ body: (_ gradient: UnsafeMutableBufferPointer<Float>, _ isFresh: Bool) -> Void
   ) {
-    guard let node = input.node else { return }
+    var share = open(input)
+    if let share { body(share.buffer, share.isFresh) }
+    close(&share)
+  }
+
+  /// Takes out the gradient of `input` for writing, nil if it needs none; `close` puts it back.
+  ///
+  /// For operations that write to several gradients at once.
+  mutating func open(_ input: Tensor) -> Share? {
+    guard let node = input.node else { return nil }
     if let destination, case .leaf(.parameter(let identity, let offset)) = node.kind {
-      guard identity === destination.identity else { return }
-      body(UnsafeMutableBufferPointer(start: destination.base + offset, count: input.count), false)
-      return
+      guard identity === destination.identity else { return nil }
+      let span = UnsafeMutableBufferPointer(start: destination.base + offset, count: input.count)
+      return Share(buffer: span, isFresh: false, node: node, storage: nil)
     }
-    let key = ObjectIdentifier(node)
-    var entry: Pending
-    let isFresh: Bool
-    if let found = pending.removeValue(forKey: key) {
-      entry = found
-      isFresh = false
-    } else {
-      entry = Pending(storage: Storage(count: input.count), offset: 0)
-      isFresh = true
+    guard var entry = pending.removeValue(forKey: ObjectIdentifier(node)) else {
+      let storage = Storage(count: input.count)
+      return Share(buffer: storage.buffer, isFresh: true, node: node, storage: storage)
     }
     if !isKnownUniquelyReferenced(&entry.storage) {
       entry = Pending(
         storage: entry.storage.copy(from: entry.offset, count: input.count), offset: 0)
     }
-    body(
-      UnsafeMutableBufferPointer(start: entry.storage.base + entry.offset, count: input.count),
-      isFresh)
-    pending[key] = entry
+    let span = UnsafeMutableBufferPointer(
+      start: entry.storage.base + entry.offset, count: input.count)
+    return Share(buffer: span, isFresh: false, node: node, storage: entry.storage)
+  }
+
+  /// Puts a gradient back that `open` took out.
+  mutating func close(_ share: inout Share?) {
+    defer { share = nil }
+    guard let node = share?.node, let storage = share?.storage, let buffer = share?.buffer,
+      let base = buffer.baseAddress
+    else { return }
+    let key = ObjectIdentifier(node)
+    if let other = pending[key] {
+      // The operation read the same tensor twice, and each reading had its own memory.
+      plumb_add(buffer.count, other.storage.base + other.offset, base)
+    }
+    pending[key] = Pending(storage: storage, offset: base - storage.base)
   }
 
   /// Adds `gradient` to the gradient of `input`, sharing its memory where possible.
@@ -73,7 +107,7 @@ struct Cotangents {
       if isFresh {
         _ = total.update(fromContentsOf: share)
       } else {
-        for i in 0..<total.count { total[i] += share[i] }
+        plumb_add(total.count, share.baseAddress, total.baseAddress)
       }
     }
   }

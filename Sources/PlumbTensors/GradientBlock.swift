@@ -1,3 +1,5 @@
+import CKernels
+
 /// The gradients of a parameter block: one flat, copy-on-write block of the same layout.
 public struct GradientBlock: Sendable {
   /// Names, shapes and places of the parameters.
@@ -31,15 +33,27 @@ public struct GradientBlock: Sendable {
 
   /// The Euclidean norm over all scalars, summed in double precision.
   public var norm: Double {
-    var total = 0.0
-    for value in storage.buffer { total += Double(value) * Double(value) }
-    return total.squareRoot()
+    // Fixed chunks, added up in order: the same bits for any thread count.
+    let chunks = 64
+    let count = storage.count
+    let base = storage.base
+    var totals = [Double](repeating: 0, count: chunks)
+    totals.withUnsafeMutableBufferPointer { totals in
+      Threads.each(chunks) { chunk in
+        let start = count * chunk / chunks
+        totals[chunk] = plumb_sum_of_squares(count * (chunk + 1) / chunks - start, base + start)
+      }
+    }
+    return totals.reduce(0, +).squareRoot()
   }
 
   /// Multiplies every scalar by `factor`.
   public mutating func scale(by factor: Float) {
     makeUnique()
-    for i in 0..<storage.count { storage.base[i] *= factor }
+    let base = storage.base
+    Threads.split(storage.count, grain: 65_536) { range in
+      plumb_scale(range.count, factor, base + range.lowerBound)
+    }
   }
 
   /// Sets every scalar to 0.

@@ -1,3 +1,5 @@
+import CKernels
+
 /// All weights of a model in one flat, copy-on-write block.
 ///
 /// `let reference = policy.parameters` is free: the first write to either copies. A write is in
@@ -127,9 +129,6 @@ public struct ParameterBlock: Sendable {
 extension Storage {
   /// Whether no scalar is infinite or NaN.
   func allFinite() -> Bool {
-    // x - x is 0 for finite x and NaN otherwise, and a sum of zeros vectorizes.
-    var residue: Float = 0
-    for i in 0..<count { residue += base[i] - base[i] }
-    return residue == 0
+    plumb_all_finite(count, base)
   }
 }
