@@ -1,4 +1,6 @@
-/// One merge rule: two adjacent tokens become one. Its rank is its place in the list.
+/// One merge rule: two adjacent tokens become one.
+///
+/// Its rank is its place in the list.
 struct Merge: Hashable, Sendable {
   var left: Int32
   var right: Int32

@@ -24,8 +24,7 @@ public enum Normalization: String, Hashable, Sendable {
     }
   }
 
-  /// A quick yes for the commonest scripts: these neither decompose nor compose with what precedes
-  /// them. Anything else takes the slow way.
+  /// A quick yes for the commonest scripts, which neither decompose nor compose with what precedes.
   private static func isStable(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.value {
     case 0..<0x300, 0x400...0x482, 0x2010...0x203A, 0x3041...0x3096, 0x30A1...0x30FA,

@@ -57,8 +57,9 @@ public struct Tokenizer: Sendable {
       vocabulary, model, addedTokens, preTokenizer, normalization, definition)
   }
 
-  /// A tokenizer in whose texts no token of `ids` is found unless special tokens are parsed, also if
-  /// the file does not call them special. Only for encoding.
+  /// The same tokenizer, but `ids` are special tokens even if the file does not call them so.
+  ///
+  /// Only for encoding.
   func protecting(_ ids: Set<Int>) -> Tokenizer {
     var copy = self
     let tokens = addedTokens.map { token in
