@@ -1,0 +1,107 @@
+public import PlumbTensors
+
+/// The trunk of a decoder-only transformer: tokens in, hidden states out.
+///
+/// A decoder holds no weights. It declares its parameters into a layout, under Hugging Face's names,
+/// and reads them from the block it is called with; so that a reward model or a value model
+/// declares its head into the same layout, and policy and reference share one decoder.
+public struct Decoder: Sendable {
+  /// Sizes and constants.
+  public let configuration: DecoderConfiguration
+  private let trunk: Trunk
+
+  /// Declares the parameters of a decoder.
+  /// - Parameters:
+  ///   - configuration: a valid configuration; traps where `validate()` throws.
+  ///   - layout: receives the parameters, in the order of the layers.
+  ///   - outputHead: whether the language-model head belongs to it: `lm_head.weight` where the
+  ///     embedding is not tied.
+  public init(
+    _ configuration: DecoderConfiguration, declaringIn layout: inout ParameterLayout,
+    outputHead: Bool = true
+  ) {
+    do {
+      try configuration.validate()
+    } catch {
+      preconditionFailure("Decoder: \(error)")
+    }
+    self.configuration = configuration
+    trunk =
+      switch configuration.family {
+      case .qwen2: Qwen2.declare(configuration, in: &layout, outputHead: outputHead)
+      case .qwen3: Qwen3.declare(configuration, in: &layout, outputHead: outputHead)
+      case .llama: Llama.declare(configuration, in: &layout, outputHead: outputHead)
+      case .gpt2: GPT2.declare(configuration, in: &layout, outputHead: outputHead)
+      }
+  }
+
+  /// Hidden states after the last norm.
+  ///
+  /// Tokens must be inside the vocabulary and sequences inside the context (`validate`); ops trap
+  /// otherwise.
+  /// - Parameters:
+  ///   - tokens: [N], the segments of `layout` end to end.
+  ///   - layout: which tokens see which.
+  ///   - parameters: a block whose layout holds this decoder's parameters.
+  /// - Returns: [N, D].
+  public func hiddenStates(
+    tokens: [Int32], layout: PackedLayout, parameters: ParameterBlock
+  ) -> Tensor {
+    precondition(
+      tokens.count == layout.tokenCount,
+      "hiddenStates: expected \(layout.tokenCount) tokens, found \(tokens.count)")
+    return run(tokens: tokens, positions: layout.positions, parameters: parameters) {
+      _, query, key, value in
+      causalAttention(
+        query: query, key: key, value: value, layout: layout,
+        headDimension: configuration.headDimension)
+    }
+  }
+
+  /// The output matrix [V, D], the embedding where it is tied.
+  ///
+  /// Traps for a decoder declared without an output head.
+  public func outputWeight(in parameters: ParameterBlock) -> Tensor {
+    guard let weight = trunk.outputWeight else {
+      preconditionFailure("outputWeight: expected a decoder with an output head, found none")
+    }
+    return parameters[weight]
+  }
+
+  /// Whether the decoder was declared with a language-model head.
+  public var hasOutputHead: Bool { trunk.outputWeight != nil }
+
+  /// The layers over `tokens`, with what each query sees left to `attend(layer, q, k, v)`.
+  func run(
+    tokens: [Int32], positions: [Int32], parameters: ParameterBlock,
+    attend: (_ layer: Int, _ query: Tensor, _ key: Tensor, _ value: Tensor) -> Tensor
+  ) -> Tensor {
+    var x = embedding(tokens, weight: parameters[trunk.embedding])
+    if let learned = trunk.positionEmbedding {
+      x = x + embedding(positions, weight: parameters[learned])
+    }
+    for (layer, block) in trunk.blocks.enumerated() {
+      x = block(x, positions: positions, parameters) { attend(layer, $0, $1, $2) }
+    }
+    return trunk.finalNorm(x, parameters)
+  }
+}
+
+extension DecoderConfiguration {
+  /// Checks one sequence before it is fed to the model.
+  /// - Parameters:
+  ///   - tokens: the ids; at least one.
+  ///   - room: tokens that are to be generated after them.
+  /// - Throws: `ModelError.emptySequence`, `.contextExceeded` or `.tokenOutOfRange`.
+  public func validate(tokens: some Collection<Int32>, room: Int = 0) throws(ModelError) {
+    guard !tokens.isEmpty else { throw .emptySequence }
+    guard tokens.count + room <= maximumPositions else {
+      throw .contextExceeded(tokens: tokens.count + room, maximum: maximumPositions)
+    }
+    for (position, token) in tokens.enumerated()
+    where token < 0 || Int(token) >= vocabularySize {
+      throw .tokenOutOfRange(
+        token: Int(token), position: position, vocabularySize: vocabularySize)
+    }
+  }
+}
