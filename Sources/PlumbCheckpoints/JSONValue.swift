@@ -40,7 +40,7 @@ public indirect enum JSONValue: Hashable, Sendable {
     }
   }
 
-  /// What kind of value this is, in words for messages: "a string", "a list", …
+  /// What kind of value this is, in words for messages, such as "a string" or "a list".
   public var kindName: String {
     switch self {
     case .null: "null"

@@ -10,7 +10,9 @@ public final class LineWriter {
   private var pending: [UInt8] = []
   private static let pieceCount = 1 << 17
 
-  /// Opens `url`; throws ``CheckpointError``. `level` is zstd's (1 to 22) or gzip's (1 to 9).
+  /// Opens `url`; throws ``CheckpointError``.
+  ///
+  /// `level` is zstd's (1 to 22) or gzip's (1 to 9).
   public init(to url: URL, level: Int? = nil) throws {
     file = try AtomicFileWriter(to: url)
     switch url.pathExtension {
