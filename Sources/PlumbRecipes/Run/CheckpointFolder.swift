@@ -1,4 +1,5 @@
 public import Foundation
+import PlumbCheckpoints
 
 /// The checkpoints of one stage: folders `step-000200`, each there in full or not at all.
 public struct CheckpointFolder {
@@ -31,32 +32,12 @@ public struct CheckpointFolder {
   let keeping: Int
 
   /// Saves a checkpoint and removes those that are too old.
-  ///
-  /// The folder is filled under another name and renamed when all of it is on the disk.
   func save(step: Int, metricsBytes: Int, _ write: (URL) throws -> Void) throws {
-    let partial = directory.appending(path: ".partial")
-    try RunFiles.remove(partial)
-    try RunFiles.createFolder(partial)
+    try RunFiles.createFolder(directory)
     let record = Record(step: step, fingerprint: fingerprint, metricsBytes: metricsBytes)
-    do {
-      try write(partial)
-      try RunFiles.write(json: record, to: partial.appending(path: RunLayout.checkpointRecordName))
-      for file in try RunFiles.filesBelow(partial) {
-        try RunFiles.synchronize(partial.appending(path: file))
-      }
-      try RunFiles.synchronize(partial)
-      let final = directory.appending(path: Self.name(of: step))
-      try RunFiles.remove(final)
-      do {
-        try FileManager.default.moveItem(at: partial, to: final)
-      } catch {
-        throw RunError.file(final, "write", error)
-      }
-      try RunFiles.synchronize(directory)
-    } catch {
-      // The fault is what counts; a folder that cannot be removed either adds nothing.
-      try? RunFiles.remove(partial)
-      throw error
+    try AtomicDirectory.write(to: directory.appending(path: Self.name(of: step))) { folder in
+      try write(folder)
+      try RunFiles.write(json: record, to: folder.appending(path: RunLayout.checkpointRecordName))
     }
     for old in all().dropLast(keeping) { try RunFiles.remove(old.directory) }
   }

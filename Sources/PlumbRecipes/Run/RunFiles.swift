@@ -1,4 +1,5 @@
 import Foundation
+import PlumbCheckpoints
 
 /// Names inside a run directory.
 enum RunLayout {
@@ -21,13 +22,7 @@ enum RunFiles {
   static func write(_ text: String, to url: URL) throws { try write(Data(text.utf8), to: url) }
 
   /// Writes a file so that it is there in full or not at all.
-  static func write(_ data: Data, to url: URL) throws {
-    do {
-      try data.write(to: url, options: .atomic)
-    } catch {
-      throw RunError.file(url, "write", error)
-    }
-  }
+  static func write(_ data: Data, to url: URL) throws { try AtomicFile.write(data, to: url) }
 
   /// Writes a value as JSON with sorted keys; doubles in their shortest form.
   static func write(json value: some Encodable, to url: URL) throws {
@@ -96,19 +91,5 @@ enum RunFiles {
   static func size(of url: URL) -> Int? {
     let values = try? FileManager.default.attributesOfItem(atPath: url.path)
     return (values?[.size] as? NSNumber)?.intValue
-  }
-
-  /// Brings what was written to a file or folder down to the disk.
-  static func synchronize(_ url: URL) throws {
-    let descriptor = open(url.path, O_RDONLY)
-    guard descriptor >= 0 else {
-      throw RunError.file(
-        path: url.relativePath, action: "open", reason: FileFault.text(of: errno))
-    }
-    defer { close(descriptor) }
-    guard fsync(descriptor) == 0 else {
-      throw RunError.file(
-        path: url.relativePath, action: "write", reason: FileFault.text(of: errno))
-    }
   }
 }

@@ -1,4 +1,6 @@
 public import Foundation
+import PlumbCheckpoints
+import PlumbTensors
 
 /// Runs a recipe in a directory: skips what is done, continues what was killed, writes the report.
 ///
@@ -77,6 +79,8 @@ public final class Runner {
     try RunFiles.createFolder(stagesFolder)
     let lock = try RunLock(directory: directory)
     defer { withExtendedLifetime(lock) {} }
+    Threads.configure(recipe.threads)
+    try AtomicFile.removeLeftovers(in: directory)
     try refuseOtherRecipe()
     let states = try stages.indices.map { try state(of: $0, fingerprints[$0]) }
     try RunFiles.write(recipe.yaml, to: directory.appending(path: RunLayout.recipeName))

@@ -1,0 +1,286 @@
+import Foundation
+import PlumbRecipes
+import Testing
+
+@Suite struct RecipeLoaderTests {
+  let loader = RecipeLoader(kinds: [AllTypesConfiguration.self, WalkConfiguration.self])
+
+  func configuration(_ fields: String, overrides: [String] = []) throws -> AllTypesConfiguration {
+    let recipe = try loader.load(
+      yaml: "name: test\nstages:\n  all-types: \(fields)\n", overrides: overrides)
+    return try #require(recipe.stages[0].configuration as? AllTypesConfiguration)
+  }
+
+  @Test func defaultsHoldWhereNothingIsSaid() throws {
+    let recipe = try loader.load(yaml: "name: test\nstages: {all-types: }\n")
+    let found = try #require(recipe.stages[0].configuration as? AllTypesConfiguration)
+    #expect(found.updates == 8 && found.optimiser == .adamw && found.layers == [1, 2])
+    #expect(recipe.seed == 17 && recipe.threads == 2)
+  }
+
+  @Test func everyTypeIsRead() throws {
+    let found = try configuration(
+      """
+      {updates: 1_000, learning_rate: 3e-4, temperature: 1, shuffle: false, note: no, optimiser: off,
+        schedule: {peak: 0.5}, sources: [{path: a}, {weight: 2}], layers: [], weights: {Human: 0.5},
+        kl_coefficient: 0}
+      """)
+    #expect(found.updates == 1000)
+    #expect(found.learningRate == 3e-4)
+    #expect(found.temperature == 1)
+    #expect(!found.shuffle)
+    #expect(found.note == "no")
+    #expect(found.optimiser == .off)
+    #expect(found.schedule.warmupSteps == 10 && found.schedule.peak == 0.5)
+    #expect(found.sources.map(\.path) == ["a", ""] && found.sources.map(\.weight) == [1, 2])
+    #expect(found.layers.isEmpty)
+    #expect(found.weights == ["Human": 0.5])
+    #expect(found.klCoefficient == 0)
+  }
+
+  @Test func stagesKeepTheirOrderAndKind() throws {
+    let recipe = try loader.load(
+      yaml: """
+        name: test
+        stages:
+          zebra: {kind: walk, steps: 2}
+          all-types: {}
+          apple: {kind: walk, base: zebra}
+        """)
+    #expect(recipe.stages.map(\.name) == ["zebra", "all-types", "apple"])
+    #expect(recipe.stages.map(\.kind) == ["walk", "all-types", "walk"])
+  }
+
+  @Test func theResolvedRecipeShowsEveryDefaultAndLoadsAgain() throws {
+    let recipe = try loader.load(
+      yaml: "name: test\ndescription: 'yes: no'\nstages:\n  all-types: {note: '17'}\n  walk: {}\n")
+    #expect(
+      recipe.yaml == """
+        name: test
+        description: 'yes: no'
+        seed: 17
+        threads: 2
+        stages:
+          all-types:
+            kind: all-types
+            updates: 8
+            learning_rate: 1e-05
+            temperature: 0.7
+            shuffle: true
+            note: '17'
+            optimiser: adamw
+            schedule:
+              warmup_steps: 10
+              peak: 0.001
+            sources: []
+            layers: [1, 2]
+            weights:
+              forum: 1.0
+            kl_coefficient: 0.05
+          walk:
+            kind: walk
+            steps: 6
+            base: ''
+            dies: -1
+
+        """)
+    #expect(try loader.load(yaml: recipe.yaml).yaml == recipe.yaml)
+  }
+
+  struct ErrorCase: CustomTestStringConvertible {
+    let yaml: String
+    let expected: String
+    var testDescription: String { expected }
+  }
+
+  static let stage = "name: test\nstages:\n  all-types:\n    "
+  static let errorCases: [ErrorCase] = [
+    .init(
+      yaml: stage + "updates: many",
+      expected: "r.yaml: stages.all-types.updates: expected an integer, found the text 'many' "
+        + "(line 4)"),
+    .init(
+      yaml: stage + "updates: 2.5",
+      expected: "r.yaml: stages.all-types.updates: expected an integer, found the number 2.5 "
+        + "(line 4)"),
+    .init(
+      yaml: stage + "updates: '3'",
+      expected: "r.yaml: stages.all-types.updates: expected an integer, found the text '3' "
+        + "(line 4)"),
+    .init(
+      yaml: stage + "updates: [3]",
+      expected: "r.yaml: stages.all-types.updates: expected an integer, found a list of 1 (line 4)"),
+    .init(
+      yaml: stage + "updates:",
+      expected: "r.yaml: stages.all-types.updates: expected an integer, found nothing (line 4)"),
+    .init(
+      yaml: stage + "learning_rate: nan",
+      expected: "r.yaml: stages.all-types.learning_rate: expected a number, found the number nan "
+        + "(line 4)"),
+    .init(
+      yaml: stage + "shuffle: maybe",
+      expected: "r.yaml: stages.all-types.shuffle: expected true or false, found the text 'maybe' "
+        + "(line 4)"),
+    .init(
+      yaml: stage + "note: {a: 1}",
+      expected: "r.yaml: stages.all-types.note: expected a text, found a mapping (line 4)"),
+    .init(
+      yaml: stage + "optimiser: adam",
+      expected: "r.yaml: stages.all-types.optimiser: expected one of 'adamw', 'sgd', 'off', found "
+        + "the text 'adam' (line 4)"),
+    .init(
+      yaml: stage + "updtaes: 3",
+      expected: "r.yaml: stages.all-types: unknown key 'updtaes'; did you mean 'updates'? (line 4)"),
+    .init(
+      yaml: stage + "learningRate: 3",
+      expected: "r.yaml: stages.all-types: unknown key 'learningRate'; did you mean "
+        + "'learning_rate'? (line 4)"),
+    .init(
+      yaml: stage + "schedule:\n      peek: 3",
+      expected: "r.yaml: stages.all-types.schedule: unknown key 'peek'; did you mean 'peak'? "
+        + "(line 5)"),
+    .init(
+      yaml: stage + "schedule: fast",
+      expected: "r.yaml: stages.all-types.schedule: expected a mapping, found the text 'fast' "
+        + "(line 4)"),
+    .init(
+      yaml: stage + "sources:\n    - {path: a}\n    - {pathh: b}",
+      expected: "r.yaml: stages.all-types.sources.1: unknown key 'pathh'; did you mean 'path'? "
+        + "(line 6)"),
+    .init(
+      yaml: stage + "layers: 3",
+      expected: "r.yaml: stages.all-types.layers: expected a list, found the integer 3 (line 4)"),
+    .init(
+      yaml: stage + "layers: [1, two]",
+      expected: "r.yaml: stages.all-types.layers.1: expected an integer, found the text 'two' "
+        + "(line 4)"),
+    .init(
+      yaml: stage + "weights: {a: x}",
+      expected: "r.yaml: stages.all-types.weights.a: expected a number, found the text 'x' (line 4)"),
+    .init(
+      yaml: stage + "shuffle: true\n    kl_coefficient: -1",
+      expected: "r.yaml: stages.all-types.kl_coefficient: expected a number of at least 0, found "
+        + "-1.0 (line 5)"),
+    .init(
+      yaml: stage + "updates: 1\n    updates: 2",
+      expected: "r.yaml: the key 'updates' is there twice (line 4)"),
+    .init(
+      yaml: "name: test\nstages:\n  - walk",
+      expected: "r.yaml: stages: expected a mapping of at least one stage, found a list of 1 "
+        + "(line 2)"),
+    .init(
+      yaml: "name: test",
+      expected: "r.yaml: stages: expected a mapping of at least one stage, found no 'stages' "
+        + "(line 1)"),
+    .init(
+      yaml: "stages: {walk: {}}",
+      expected: "r.yaml: name: expected a name of letters, digits, '-', '_' and '.', found ''"),
+    .init(
+      yaml: "name: a/b\nstages: {walk: {}}",
+      expected: "r.yaml: name: expected a name of letters, digits, '-', '_' and '.', found 'a/b' "
+        + "(line 1)"),
+    .init(
+      yaml: "name: a\nthreads: 0\nstages: {walk: {}}",
+      expected: "r.yaml: threads: expected an integer above 0, found 0 (line 2)"),
+    .init(
+      yaml: "name: a\nseed: -1\nstages: {walk: {}}",
+      expected: "r.yaml: seed: expected an integer from 0 to 18446744073709551615, found the "
+        + "integer -1 (line 2)"),
+    .init(
+      yaml: "name: a\nstage: {walk: {}}",
+      expected: "r.yaml: unknown key 'stage'; did you mean 'stages'? (line 2)"),
+    .init(
+      yaml: "name: a\nstages: {wlak: {}}",
+      expected: "r.yaml: stages.wlak: unknown kind of stage 'wlak'; did you mean 'walk'? (line 2)"),
+    .init(
+      yaml: "name: a\nstages: {x: {kind: banana}}",
+      expected: "r.yaml: stages.x: unknown kind of stage 'banana'; known are all-types, walk "
+        + "(line 2)"),
+    .init(
+      yaml: "name: a\nstages: {../x: {kind: walk}}",
+      expected: "r.yaml: stages: expected a stage name of letters, digits, '-' and '_', found "
+        + "'../x' (line 2)"),
+    .init(
+      yaml: "[1, 2]",
+      expected: "r.yaml: expected a mapping with 'name' and 'stages', found a list of 2 (line 1)"),
+    .init(
+      yaml: "",
+      expected: "r.yaml: expected a mapping with 'name' and 'stages', found nothing (line 1)"),
+  ]
+
+  @Test(arguments: errorCases) func errorsSayPathLineExpectedAndFound(_ test: ErrorCase) {
+    let error = #expect(throws: RecipeError.self) {
+      try loader.load(yaml: test.yaml, file: "r.yaml")
+    }
+    #expect(error?.description == test.expected)
+  }
+
+  @Test(arguments: ["name: [", "a: b: c", "\tname: x", "name: *nowhere", "name: \"x"])
+  func textThatIsNotYAMLIsRefusedWithItsLine(_ yaml: String) throws {
+    let error = #expect(throws: RecipeError.self) { try loader.load(yaml: yaml, file: "r.yaml") }
+    let found = try #require(error)
+    #expect(found.description.hasPrefix("r.yaml: not valid YAML: "))
+    #expect(found.line != nil)
+  }
+
+  @Test func aMissingFileIsNamed() {
+    let url = URL(filePath: "/nowhere/recipe.yaml")
+    let error = #expect(throws: RecipeError.self) { try loader.load(contentsOf: url) }
+    #expect(
+      error?.description
+        == "/nowhere/recipe.yaml: cannot read the recipe: no such file or directory")
+  }
+
+  @Test func overridesReachEveryLevel() throws {
+    let found = try configuration(
+      "{updates: 2, schedule: {peak: 3}, sources: [{path: a}]}",
+      overrides: [
+        "stages.all-types.updates=4", "all-types.schedule.warmup_steps=5", "all-types.note=a=b",
+        "all-types.layers=[7, 8]", "all-types.sources.0.weight=0.25", "all-types.updates=6",
+      ])
+    #expect(found.updates == 6)
+    #expect(found.schedule.warmupSteps == 5 && found.schedule.peak == 3)
+    #expect(found.note == "a=b")
+    #expect(found.layers == [7, 8])
+    #expect(found.sources.map(\.path) == ["a"] && found.sources.map(\.weight) == [0.25])
+  }
+
+  @Test func overridesReachTheTop() throws {
+    let recipe = try loader.load(
+      yaml: "name: test\nstages: {walk: }\n", overrides: ["seed=3", "name=other", "walk.steps=1"])
+    #expect(recipe.seed == 3 && recipe.name == "other")
+  }
+
+  static let badOverrides: [(String, String)] = [
+    (
+      "walk.stepss=4", "stages.walk: unknown key 'stepss'; did you mean 'steps'? (--set walk.stepss=4)"
+    ),
+    (
+      "wlak.steps=4", "unknown key 'wlak'; did you mean 'walk'? (--set wlak.steps=4)"
+    ),
+    (
+      "stages.w4lk.steps=4",
+      "stages: unknown key 'w4lk'; did you mean 'walk'? (--set stages.w4lk.steps=4)"
+    ),
+    (
+      "walk.steps=few",
+      "stages.walk.steps: expected an integer, found the text 'few' (--set walk.steps=few)"
+    ),
+    ("walk.steps", "expected path=value, such as ppo.updates=4 (--set walk.steps)"),
+    ("walk..steps=3", "expected path=value, such as ppo.updates=4 (--set walk..steps=3)"),
+    ("=3", "expected path=value, such as ppo.updates=4 (--set =3)"),
+    (
+      "walk.steps.more=3",
+      "stages.walk.steps: expected a mapping to set 'more' in, found the integer 2 "
+        + "(--set walk.steps.more=3)"
+    ),
+  ]
+
+  @Test(arguments: badOverrides) func badOverridesAreRefused(_ text: String, _ expected: String) {
+    let error = #expect(throws: RecipeError.self) {
+      try loader.load(
+        yaml: "name: test\nstages: {walk: {steps: 2}}\n", overrides: [text], file: "r.yaml")
+    }
+    #expect(error?.description == expected)
+  }
+}
