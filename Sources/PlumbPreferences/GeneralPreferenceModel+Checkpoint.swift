@@ -1,0 +1,54 @@
+public import Foundation
+public import PlumbCheckpoints
+public import PlumbModels
+import PlumbTensors
+
+extension GeneralPreferenceModel {
+  /// What follows the family in the architecture's name.
+  static let architectureSuffix = "ForGeneralPreference"
+
+  /// Loads a folder of the architecture `<Family>ForGeneralPreference`.
+  /// - Throws: `PreferenceError` for other architectures, `ModelError` and `CheckpointError` for files
+  ///   that do not fit or cannot be read.
+  public init(directory: URL) throws {
+    try self.init(ModelFolder(directory))
+  }
+
+  /// Loads the weights of a folder already opened; see `init(directory:)`.
+  public init(_ folder: ModelFolder) throws {
+    let stem = folder.configuration.family.architectureStem
+    guard folder.architecture == stem + Self.architectureSuffix else {
+      throw PreferenceError.unknownArchitecture(
+        path: folder.json.path, found: folder.architecture)
+    }
+    let json = folder.json
+    try self.init(
+      configuration: folder.configuration,
+      options: Options(
+        dimension: json.positiveInteger("value_head_dim"),
+        normalises: json.boolean("l2_normalize", default: false),
+        isGated: json.boolean("add_prompt_head", default: false),
+        tau: json.positiveNumber("tau", default: 0.1)),
+      endOfText: folder.endOfText(), seed: 0)
+    // The paper's checkpoints keep the output matrix of the language model.
+    parameters = try folder.load(parameters.layout, ignoring: ["lm_head.weight"])
+  }
+
+  /// Writes a folder in Hugging Face layout; see `ModelFolder.write`.
+  /// - Parameters:
+  ///   - directory: made where it does not exist; its other files stay.
+  ///   - type: how the numbers are stored.
+  public func write(to directory: URL, as type: ElementType = .float32) throws {
+    let configuration = decoder.configuration
+    try ModelFolder.write(
+      parameters, configuration: configuration,
+      architecture: configuration.family.architectureStem + Self.architectureSuffix,
+      extra: [
+        "value_head_dim": .integer(options.dimension),
+        "add_prompt_head": .bool(options.isGated),
+        "l2_normalize": .bool(options.normalises),
+        "tau": .number(options.tau),
+        "plumb": .object([JSONField(key: "end_of_text_id", value: .integer(Int(endOfText)))]),
+      ], as: type, to: directory)
+  }
+}

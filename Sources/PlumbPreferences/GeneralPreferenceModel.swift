@@ -1,0 +1,177 @@
+public import PlumbData
+public import PlumbModels
+public import PlumbTensors
+
+/// A decoder trunk whose head gives preference embeddings that can hold cycles.
+///
+/// General Preference embedding (arXiv 2410.02197, §4): a response has an embedding v in R^2k, read at
+/// the end-of-text token, and
+/// `s(i > j) = sum over l of g_l (v_i[2l] v_j[2l+1] - v_i[2l+1] v_j[2l])`,
+/// which is skew-symmetric: s(j > i) = -s(i > j), s(i > i) = 0. The probability is `sigmoid(s / tau)`.
+/// With `normalises` embeddings have length 1. With `isGated` the weights g are the softmax of
+/// `prompt_head` at the last prompt token, otherwise 1.
+///
+/// `tau` divides a score exactly once, where it becomes log-odds: `logOdds`, `preferenceLogits`, or the
+/// training objective, which is given raw scores.
+public struct GeneralPreferenceModel: Sendable {
+  /// The trunk.
+  public let decoder: Decoder
+  /// What the head looks like.
+  public let options: Options
+  /// All weights, trunk and heads, under their Hugging Face names.
+  public var parameters: ParameterBlock
+  /// Id of `<|endoftext|>`, where the embedding is read.
+  public let endOfText: Int32
+
+  let valueHead: ParameterID
+  let promptHead: ParameterID?
+
+  /// The head's numbers, stored in `config.json`.
+  public struct Options: Hashable, Sendable {
+    /// Extent of an embedding, 2k; even.
+    public var dimension: Int
+    /// Whether embeddings are divided by their length.
+    public var normalises: Bool
+    /// Whether the prompt weighs the k planes.
+    public var isGated: Bool
+    /// Temperature that turns scores into log-odds.
+    public var tau: Double
+
+    /// Makes options; the defaults are those of the paper's larger runs without gate.
+    public init(
+      dimension: Int = 6, normalises: Bool = false, isGated: Bool = false, tau: Double = 0.1
+    ) {
+      self.dimension = dimension
+      self.normalises = normalises
+      self.isGated = isGated
+      self.tau = tau
+    }
+  }
+
+  /// Makes a model with random weights; heads are drawn from N(0, 1/(H+1)) (standard deviation), as
+  /// the paper's code does.
+  /// - Throws: `PreferenceError` if the options or the end-of-text id make no model.
+  public init(
+    configuration: DecoderConfiguration, options: Options, endOfText: Int? = nil, seed: UInt64
+  ) throws(PreferenceError) {
+    guard options.dimension >= 2, options.dimension.isMultiple(of: 2) else {
+      throw .invalidConfiguration(
+        path: "general preference model", key: "value_head_dim",
+        expected: "an even number of at least 2", found: "\(options.dimension)")
+    }
+    guard options.tau > 0, options.tau.isFinite else {
+      throw .invalidConfiguration(
+        path: "general preference model", key: "tau", expected: "a positive number",
+        found: "\(options.tau)")
+    }
+    var layout = ParameterLayout()
+    decoder = Decoder(configuration, declaringIn: &layout, outputHead: false)
+    let width = configuration.hiddenSize
+    let initial = Initialization.normal(standardDeviation: 1 / Float(width + 1))
+    valueHead = layout.add("value_head.weight", [options.dimension, width], initial)
+    promptHead =
+      options.isGated
+      ? layout.add("prompt_head.weight", [options.dimension / 2, width], initial) : nil
+    self.options = options
+    self.endOfText = try endOfTextID(endOfText, configuration: configuration)
+    parameters = ParameterBlock(layout: layout, seed: seed)
+  }
+
+  /// Puts fresh heads on a trunk; entries of `trunk` with equal name and shape are copied.
+  /// - Throws: as the first initializer.
+  public init(
+    configuration: DecoderConfiguration, trunk: ParameterBlock, options: Options,
+    endOfText: Int? = nil, seed: UInt64
+  ) throws(PreferenceError) {
+    try self.init(configuration: configuration, options: options, endOfText: endOfText, seed: seed)
+    parameters.copyShared(from: trunk)
+  }
+
+  /// Puts fresh heads on a copy of a language model's trunk.
+  /// - Throws: as the first initializer.
+  public init(
+    from model: CausalLM, options: Options, endOfText: Int? = nil, seed: UInt64
+  ) throws(PreferenceError) {
+    try self.init(
+      configuration: model.decoder.configuration, trunk: model.parameters, options: options,
+      endOfText: endOfText, seed: seed)
+  }
+
+  /// Where the embedding is read.
+  public var readout: Readout { .firstEndOfText(endOfText) }
+
+  /// What sequences must keep to.
+  public var limits: SequenceLimits { SequenceLimits(decoder.configuration) }
+
+  /// Packs groups for this model.
+  /// - Throws: `PreferenceError` naming the row at fault; a gated model needs prompts.
+  public func batch(
+    _ groups: [PreferenceGroup], firstRow: Int = 0
+  ) throws(PreferenceError) -> PreferenceBatch {
+    if options.isGated, let row = groups.firstIndex(where: { $0.prompt.isEmpty }) {
+      throw .promptNeeded(row: firstRow + row)
+    }
+    return try PreferenceBatch(groups, readout: readout, limits: limits, firstRow: firstRow)
+  }
+
+  /// Reads responses that a data set has already packed, encoded for scoring.
+  /// - Throws: `PreferenceError` naming the row at fault; a gated model needs prompts.
+  public func batch(_ packed: PackedBatch) throws(PreferenceError) -> PreferenceBatch {
+    let batch = try PreferenceBatch(packed, readout: readout)
+    if options.isGated, let group = batch.promptRows.firstIndex(of: nil) {
+      throw .promptNeeded(row: packed.examples[group])
+    }
+    return batch
+  }
+
+  /// Embeddings and gates with their graph.
+  /// - Returns: embeddings [R, 2k], of length 1 if `normalises`; gates [G, k] by group, nil without.
+  public func embeddings(_ batch: PreferenceBatch) -> (responses: Tensor, gates: Tensor?) {
+    let hidden = decoder.hiddenStates(
+      tokens: batch.tokens, layout: batch.layout, parameters: parameters)
+    var embeddings = linear(hidden.rows(at: batch.readRows), weight: parameters[valueHead])
+    if options.normalises { embeddings = embeddings.l2Normalized() }
+    let gates = promptHead.map { head in
+      let rows = batch.promptRows.compactMap(\.self)
+      precondition(
+        rows.count == batch.promptRows.count,
+        "GeneralPreferenceModel: expected a prompt in every group, found a bare sequence")
+      return softmax(linear(hidden.rows(at: rows), weight: parameters[head]))
+    }
+    return (embeddings, gates)
+  }
+
+  /// Raw scores s(chosen > rejected) of pairs with their graph, [P]; `tau` is not applied.
+  ///
+  /// Traps unless every group of the batch has two responses.
+  public func scores(_ batch: PreferenceBatch) -> Tensor {
+    let (responses, gates) = embeddings(batch)
+    return skewScores(
+      responses.rows(at: batch.chosenIndices), responses.rows(at: batch.rejectedIndices),
+      gates: gates)
+  }
+}
+
+/// Skew-symmetric scores `sum over l of g_l (a[2l] b[2l+1] - a[2l+1] b[2l])`, row by row.
+///
+/// - Parameters:
+///   - preferred: a, [P, 2k].
+///   - other: b, [P, 2k].
+///   - gates: g, [P, k]; all 1 if nil.
+/// - Returns: [P], positive where a is preferred.
+public func skewScores(_ preferred: Tensor, _ other: Tensor, gates: Tensor? = nil) -> Tensor {
+  precondition(
+    preferred.shape == other.shape && preferred.shape.rank == 2
+      && preferred.shape[1].isMultiple(of: 2),
+    "skewScores: expected two [P, 2k], found \(preferred.shape) and \(other.shape)")
+  let even = Array(stride(from: 0, to: preferred.shape[1], by: 2))
+  let odd = even.map { $0 + 1 }
+  let planes =
+    preferred.columns(at: even) * other.columns(at: odd)
+    - preferred.columns(at: odd) * other.columns(at: even)
+  guard let gates else { return planes.sumLastAxis() }
+  precondition(
+    gates.shape == planes.shape,
+    "skewScores: expected gates \(planes.shape), found \(gates.shape)")
+  return (planes * gates).sumLastAxis()
+}

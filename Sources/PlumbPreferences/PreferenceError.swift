@@ -1,0 +1,66 @@
+/// What a preference model or judge refuses, with where it was, what was expected and what was found.
+public enum PreferenceError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// `config.json` names an architecture that is not a preference model of Plumb.
+  case unknownArchitecture(path: String, found: String)
+  /// A key of `config.json` has a value that the model cannot be built from.
+  case invalidConfiguration(path: String, key: String, expected: String, found: String)
+  /// Prompt and response are both empty.
+  case emptySequence(row: Int)
+  /// A sequence does not fit into the model's context.
+  case sequenceTooLong(row: Int, tokens: Int, limit: Int)
+  /// A token id lies outside of the vocabulary.
+  case tokenOutOfRange(row: Int, position: Int, token: Int, vocabularySize: Int)
+  /// A response of a packed batch lacks the id at which the model reads.
+  case endOfTextMissing(row: Int)
+  /// A prompt gate needs to know where the prompt ends.
+  case promptNeeded(row: Int)
+  /// A score, reward or preference came out as NaN or infinite.
+  case notFinite(row: Int, what: String, value: String)
+  /// A judge answered with a wrong number of scores.
+  case wrongCount(judge: String, expected: Int, found: Int)
+  /// A model reads at another id than the one with which its tokenizer ends a text.
+  case endOfTextDiffers(model: Int, tokenizer: Int)
+  /// There is nothing to evaluate on.
+  case noPairs
+  /// Samples that give no normalisation: fewer than two, or all equal.
+  case degenerateNormalisation(samples: Int, standardDeviation: Double)
+
+  /// The sentence for a person.
+  public var description: String {
+    switch self {
+    case .unknownArchitecture(let path, let found):
+      """
+      \(path): architecture '\(found)' is not a preference model; expected \
+      <Family>ForRewardModel, <Family>ForSequenceClassification or <Family>ForGeneralPreference
+      """
+    case .invalidConfiguration(let path, let key, let expected, let found):
+      "\(path): key '\(key)': expected \(expected), found \(found)"
+    case .emptySequence(let row):
+      "row \(row): prompt and response are both empty; expected at least one token"
+    case .sequenceTooLong(let row, let tokens, let limit):
+      "row \(row): \(tokens) tokens, but the model's context holds \(limit)"
+    case .tokenOutOfRange(let row, let position, let token, let vocabularySize):
+      """
+      row \(row), position \(position): token id \(token) is out of range; \
+      expected 0 to \(vocabularySize - 1)
+      """
+    case .endOfTextMissing(let row):
+      "row \(row): a response has no end-of-text token, at which the model reads"
+    case .promptNeeded(let row):
+      "row \(row): this model's prompt gate needs prompt and response apart, found bare tokens"
+    case .notFinite(let row, let what, let value):
+      "row \(row): \(what) is \(value); expected a finite number"
+    case .wrongCount(let judge, let expected, let found):
+      "judge '\(judge)': expected \(expected) scores, one for each response, found \(found)"
+    case .endOfTextDiffers(let model, let tokenizer):
+      "the model reads at token \(model), but its tokenizer ends a text with token \(tokenizer)"
+    case .noPairs:
+      "evaluation: expected at least one preference pair, found none"
+    case .degenerateNormalisation(let samples, let standardDeviation):
+      """
+      reward normalisation: expected at least two samples that differ, found \(samples) with \
+      standard deviation \(standardDeviation)
+      """
+    }
+  }
+}

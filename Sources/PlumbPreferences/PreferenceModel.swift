@@ -1,0 +1,123 @@
+public import Foundation
+import PlumbCheckpoints
+public import PlumbModels
+public import PlumbTensors
+import PlumbTokenizers
+
+/// A preference model of either kind, as a checkpoint holds it.
+public enum PreferenceModel: Sendable {
+  /// One reward per response.
+  case reward(RewardModel)
+  /// A preference embedding per response.
+  case generalPreference(GeneralPreferenceModel)
+
+  /// The trunk.
+  public var decoder: Decoder {
+    switch self {
+    case .reward(let model): model.decoder
+    case .generalPreference(let model): model.decoder
+    }
+  }
+
+  /// All weights.
+  public var parameters: ParameterBlock {
+    switch self {
+    case .reward(let model): model.parameters
+    case .generalPreference(let model): model.parameters
+    }
+  }
+
+  /// Log-odds that the first response of each group is preferred to the second.
+  ///
+  /// Rewards give `r_1 - r_2`, embeddings `s(1 > 2) / tau`.
+  /// - Throws: `PreferenceError` naming the row at fault.
+  public func logOdds(
+    pairs: [PreferenceGroup], tokenBudget: Int = 4096
+  ) throws(PreferenceError) -> [Double] {
+    switch self {
+    case .reward(let model):
+      try model.rawScores(groups: pairs, tokenBudget: tokenBudget).map {
+        Double($0[0]) - Double($0[1])
+      }
+    case .generalPreference(let model):
+      try model.logOdds(pairs: pairs, tokenBudget: tokenBudget)
+    }
+  }
+}
+
+/// Loads a reward model or a general preference model, whichever a folder holds.
+/// - Throws: `PreferenceError.unknownArchitecture` for other models, and what loading throws.
+public func loadPreferenceModel(directory: URL) throws -> PreferenceModel {
+  let folder = try ModelFolder(directory)
+  let stem = folder.configuration.family.architectureStem
+  switch folder.architecture {
+  case stem + GeneralPreferenceModel.architectureSuffix:
+    return .generalPreference(try GeneralPreferenceModel(folder))
+  case let name where RewardModel.Head.allCases.contains { stem + $0.architectureSuffix == name }:
+    return .reward(try RewardModel(folder))
+  default:
+    throw PreferenceError.unknownArchitecture(
+      path: folder.json.path, found: folder.architecture)
+  }
+}
+
+extension SequenceLimits {
+  init(_ configuration: DecoderConfiguration) {
+    self.init(
+      maximumPositions: configuration.maximumPositions,
+      vocabularySize: configuration.vocabularySize)
+  }
+}
+
+/// The id a preference model reads at: the one given, else the configuration's end of sequence.
+func endOfTextID(
+  _ given: Int?, configuration: DecoderConfiguration
+) throws(PreferenceError) -> Int32 {
+  guard let id = given ?? configuration.eosTokenIDs.first else {
+    throw .invalidConfiguration(
+      path: "preference model", key: "eos_token_id", expected: "the id of <|endoftext|>",
+      found: "none")
+  }
+  guard id >= 0, id < configuration.vocabularySize else {
+    throw .invalidConfiguration(
+      path: "preference model", key: "eos_token_id",
+      expected: "an id from 0 to \(configuration.vocabularySize - 1)", found: "\(id)")
+  }
+  return Int32(id)
+}
+
+extension ModelFolder {
+  /// Plumb's own keys in `config.json`; empty where there are none.
+  func plumbKeys() throws -> JSONObject {
+    guard let value = json.value("plumb") else { return JSONObject([:], path: json.path) }
+    guard case .object(let fields) = value else {
+      throw json.invalid("plumb", expected: "an object", found: value)
+    }
+    return JSONObject(
+      Dictionary(fields.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 }),
+      path: "\(json.path) plumb")
+  }
+
+  /// Id of `<|endoftext|>`: of the tokenizer beside the weights, else as stored by Plumb, else nil, so that
+  /// the configuration's end of sequence is taken.
+  func endOfText() throws -> Int? {
+    let tokenizer = url.appending(path: "tokenizer.json")
+    if FileManager.default.fileExists(atPath: tokenizer.path),
+      let id = try Tokenizer(contentsOf: tokenizer).id(of: "<|endoftext|>")
+    {
+      return id
+    }
+    return try plumbKeys().tokenID("end_of_text_id")
+  }
+}
+
+extension JSONObject {
+  /// A finite number, or nil where the key is absent.
+  func finiteNumber(_ key: String) throws(ModelError) -> Double? {
+    guard let value = value(key) else { return nil }
+    guard let number = value.number, number.isFinite else {
+      throw invalid(key, expected: "a number", found: value)
+    }
+    return number
+  }
+}
