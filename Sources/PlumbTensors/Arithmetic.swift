@@ -31,12 +31,12 @@ extension Tensor {
   ///
   /// The gradients are `g * b` and `g * a`.
   public static func * (a: Tensor, b: Tensor) -> Tensor {
-    elementwise(a, b, "*") { x, y in
-      x * y
-    } left: { g, _, y in
-      g * y
-    } right: { g, x, _ in
-      g * x
+    let broadcast = Broadcast(a.shape, b.shape, operation: "*")
+    return make(broadcast.shape, inputs: [a, b]) { result in
+      broadcast.forEach(a.base, b.base) { i, x, y in result[i] = x * y }
+    } pullback: { gradient, cotangents in
+      cotangents.pass(gradient, a, b, over: broadcast, to: .left) { g, _, y in g * y }
+      cotangents.pass(gradient, a, b, over: broadcast, to: .right) { g, x, _ in g * x }
     }
   }
 
@@ -44,12 +44,12 @@ extension Tensor {
   ///
   /// Division by 0 follows IEEE 754. The gradients are `g / b` and `-g a / b^2`.
   public static func / (a: Tensor, b: Tensor) -> Tensor {
-    elementwise(a, b, "/") { x, y in
-      x / y
-    } left: { g, _, y in
-      g / y
-    } right: { g, x, y in
-      -g * (x / y) / y
+    let broadcast = Broadcast(a.shape, b.shape, operation: "/")
+    return make(broadcast.shape, inputs: [a, b]) { result in
+      broadcast.forEach(a.base, b.base) { i, x, y in result[i] = x / y }
+    } pullback: { gradient, cotangents in
+      cotangents.pass(gradient, a, b, over: broadcast, to: .left) { g, _, y in g / y }
+      cotangents.pass(gradient, a, b, over: broadcast, to: .right) { g, x, y in -g * (x / y) / y }
     }
   }
 
@@ -66,12 +66,16 @@ extension Tensor {
 ///
 /// The gradient goes to the smaller one, and to `a` where they are equal. A NaN on either side stays.
 public func minimum(_ a: Tensor, _ b: Tensor) -> Tensor {
-  elementwise(a, b, "minimum") { x, y in
-    x <= y || x.isNaN ? x : y
-  } left: { g, x, y in
-    x <= y || x.isNaN ? g : 0
-  } right: { g, x, y in
-    x <= y || x.isNaN ? 0 : g
+  let broadcast = Broadcast(a.shape, b.shape, operation: "minimum")
+  return Tensor.make(broadcast.shape, inputs: [a, b]) { result in
+    broadcast.forEach(a.base, b.base) { i, x, y in result[i] = x <= y || x.isNaN ? x : y }
+  } pullback: { gradient, cotangents in
+    cotangents.pass(gradient, a, b, over: broadcast, to: .left) { g, x, y in
+      x <= y || x.isNaN ? g : 0
+    }
+    cotangents.pass(gradient, a, b, over: broadcast, to: .right) { g, x, y in
+      x <= y || x.isNaN ? 0 : g
+    }
   }
 }
 
@@ -79,31 +83,15 @@ public func minimum(_ a: Tensor, _ b: Tensor) -> Tensor {
 ///
 /// The gradient goes to the larger one, and to `a` where they are equal. A NaN on either side stays.
 public func maximum(_ a: Tensor, _ b: Tensor) -> Tensor {
-  elementwise(a, b, "maximum") { x, y in
-    x >= y || x.isNaN ? x : y
-  } left: { g, x, y in
-    x >= y || x.isNaN ? g : 0
-  } right: { g, x, y in
-    x >= y || x.isNaN ? 0 : g
-  }
-}
-
-/// An operation of two operands from its value and its two gradients, each of (g, x, y).
-@inline(__always)
-private func elementwise(
-  _ a: Tensor, _ b: Tensor, _ operation: String, value: (Float, Float) -> Float,
-  left: @escaping @Sendable (Float, Float, Float) -> Float,
-  right: @escaping @Sendable (Float, Float, Float) -> Float
-) -> Tensor {
-  let broadcast = Broadcast(a.shape, b.shape, operation: operation)
+  let broadcast = Broadcast(a.shape, b.shape, operation: "maximum")
   return Tensor.make(broadcast.shape, inputs: [a, b]) { result in
-    broadcast.forEach(a.base, b.base) { result[$0] = value($1, $2) }
+    broadcast.forEach(a.base, b.base) { i, x, y in result[i] = x >= y || x.isNaN ? x : y }
   } pullback: { gradient, cotangents in
-    if a.requiresGradient {
-      cotangents.passProduct(gradient, a, b, over: broadcast, broadcast.left, to: a, left)
+    cotangents.pass(gradient, a, b, over: broadcast, to: .left) { g, x, y in
+      x >= y || x.isNaN ? g : 0
     }
-    if b.requiresGradient {
-      cotangents.passProduct(gradient, a, b, over: broadcast, broadcast.right, to: b, right)
+    cotangents.pass(gradient, a, b, over: broadcast, to: .right) { g, x, y in
+      x >= y || x.isNaN ? 0 : g
     }
   }
 }
@@ -132,24 +120,25 @@ extension Cotangents {
     }
   }
 
-  /// Hands on `share(g, x, y)`, added up where `receiver` was repeated.
+  /// Hands on `share(g, x, y)` to one of the operands, added up where it was repeated.
+  ///
+  /// Inlined, as a call per scalar would cost four times the arithmetic.
   @inline(__always)
-  fileprivate mutating func passProduct(
-    _ gradient: Tensor, _ a: Tensor, _ b: Tensor, over broadcast: Broadcast,
-    _ extent: Broadcast.Extent, to receiver: Tensor, _ share: (Float, Float, Float) -> Float
+  fileprivate mutating func pass(
+    _ gradient: Tensor, _ a: Tensor, _ b: Tensor, over broadcast: Broadcast, to side: Side,
+    _ share: (Float, Float, Float) -> Float
   ) {
+    let (receiver, extent) = side == .left ? (a, broadcast.left) : (b, broadcast.right)
+    guard receiver.requiresGradient else { return }
     let g = gradient.base
-    if extent == .full {
-      accumulate(into: receiver) { total, isFresh in
-        broadcast.forEach(a.base, b.base) {
-          total[$0] = (isFresh ? 0 : total[$0]) + share(g[$0], $1, $2)
-        }
-      }
-    } else {
-      let shares = Tensor.make(broadcast.shape) { result in
-        broadcast.forEach(a.base, b.base) { result[$0] = share(g[$0], $1, $2) }
-      }
-      passSum(of: shares, over: broadcast, extent, to: receiver)
+    let shares = Tensor.make(broadcast.shape) { result in
+      broadcast.forEach(a.base, b.base) { i, x, y in result[i] = share(g[i], x, y) }
     }
+    passSum(of: shares, over: broadcast, extent, to: receiver)
   }
+}
+
+/// One of the two operands of an operation.
+private enum Side {
+  case left, right
 }

@@ -21,10 +21,8 @@ extension Tensor {
   ///
   /// Division by 0 follows IEEE 754.
   public static func / (x: Tensor, s: Float) -> Tensor {
-    x.map { value in
-      value / s
-    } inputGradient: { g, _ in
-      g / s
+    x.mapped { value in value / s }.recorded(inputs: [x]) { gradient, cotangents in
+      cotangents.pass(gradient, with: x, to: x) { g, _ in g / s }
     }
   }
 
@@ -32,10 +30,8 @@ extension Tensor {
   ///
   /// Division by 0 follows IEEE 754.
   public static func / (s: Float, x: Tensor) -> Tensor {
-    x.map { value in
-      s / value
-    } inputGradient: { g, value in
-      -g * (s / value) / value
+    x.mapped { value in s / value }.recorded(inputs: [x]) { gradient, cotangents in
+      cotangents.pass(gradient, with: x, to: x) { g, value in -g * (s / value) / value }
     }
   }
 
