@@ -35,6 +35,7 @@ smoke: $(PLUMB)
 test: setup check
 	$(SWIFT) build $(TEST_FLAGS) --build-tests
 	$(SWIFT) test $(TEST_FLAGS) --skip-build
+	Scripts/check-docs
 
 check:
 	Scripts/check

@@ -89,12 +89,23 @@ let package = Package(
     tests("PlumbOptimizers", ["PlumbTensors", "PlumbCheckpoints"]),
     tests("PlumbData", ["PlumbTokenizers"]),
     tests("PlumbObjectives", ["PlumbTensors", "PlumbCheckpoints"]),
-    tests("PlumbPreferences", ["PlumbTensors", "PlumbModels", "PlumbData", "PlumbCheckpoints", "PlumbTokenizers"]),
+    tests(
+      "PlumbPreferences",
+      ["PlumbTensors", "PlumbModels", "PlumbData", "PlumbCheckpoints", "PlumbTokenizers"]),
     tests(
       "PlumbRollouts",
-      ["PlumbTensors", "PlumbModels", "PlumbCheckpoints", "PlumbTokenizers", "PlumbData", "PlumbPreferences"]),
+      [
+        "PlumbTensors", "PlumbModels", "PlumbCheckpoints", "PlumbTokenizers", "PlumbData",
+        "PlumbPreferences",
+      ]),
     tests("PlumbEvaluation", ["PlumbTensors", "PlumbPreferences", "PlumbData"]),
-    tests("PlumbRecipes", ["PlumbTensors", "PlumbModels", "PlumbTokenizers", "PlumbCheckpoints", "PlumbData", "PlumbPreferences", "PlumbRollouts", "PlumbObjectives", "PlumbOptimizers", "PlumbEvaluation"]),
+    tests(
+      "PlumbRecipes",
+      [
+        "PlumbTensors", "PlumbModels", "PlumbTokenizers", "PlumbCheckpoints", "PlumbData",
+        "PlumbPreferences", "PlumbRollouts", "PlumbObjectives", "PlumbOptimizers",
+        "PlumbEvaluation",
+      ]),
     .testTarget(
       name: "CommandLineTests", dependencies: ["plumb", "PlumbTestSupport"],
       swiftSettings: swiftSettings),
