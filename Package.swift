@@ -82,7 +82,7 @@ let package = Package(
     .target(
       name: "PlumbTestSupport", dependencies: ["PlumbTensors", "PlumbCheckpoints"],
       path: "Tests/PlumbTestSupport", swiftSettings: swiftSettings),
-    tests("PlumbTensors"),
+    tests("PlumbTensors", ["CKernels"]),
     tests("PlumbTokenizers"),
     tests("PlumbCheckpoints"),
     tests("PlumbModels", ["PlumbTensors", "PlumbCheckpoints"]),
