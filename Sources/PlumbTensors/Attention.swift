@@ -1,8 +1,8 @@
 import CKernels
 
-/// Causal self-attention over packed sequences, with grouped queries (Ainslie et al. 2023).
+/// Causal self-attention over packed sequences, with grouped queries.
 ///
-/// Each token attends to its segment up to itself, and to all of the segment's prefix:
+/// Grouped queries: Ainslie et al. 2023. Each token attends to its segment up to itself, and to all of the segment's prefix:
 /// `softmax(q k^T / sqrt(hd)) v`. Scores exist only in tiles; backward computes them again from the
 /// logarithms of the softmax sums (as Dao et al. 2022 do).
 /// - Parameters:

@@ -18,11 +18,12 @@ final class Node: Sendable {
     case parameter(of: BlockIdentity, offset: Int)
   }
 
-  let kind: Kind
+  // Emptied by `deinit`, otherwise never written: safe to read from any thread.
+  nonisolated(unsafe) private(set) var kind: Kind
   /// Of the result of the operation; tensors that only differ in shape share their node.
   let shape: Shape
   /// Only those inputs that require a gradient.
-  let inputs: [Node]
+  nonisolated(unsafe) private(set) var inputs: [Node]
 
   init(leaf: Leaf, shape: Shape) {
     kind = .leaf(leaf)
@@ -49,23 +50,31 @@ final class Node: Sendable {
   deinit {
     guard !inputs.isEmpty else { return }
     if let running = plumb_thread_slot() {
-      let queue = Unmanaged<ReleaseQueue>.fromOpaque(running).takeUnretainedValue()
-      queue.entries.append((inputs, kind))
+      Unmanaged<ReleaseQueue>.fromOpaque(running).takeUnretainedValue().takeContents(of: self)
       return
     }
     let queue = ReleaseQueue()
-    queue.entries.append((inputs, kind))
+    queue.takeContents(of: self)
     plumb_set_thread_slot(Unmanaged.passUnretained(queue).toOpaque())
-    withExtendedLifetime(queue) {
-      while !queue.entries.isEmpty { queue.releaseLast() }
-    }
+    while !queue.entries.isEmpty { queue.releaseLast() }
     plumb_set_thread_slot(nil)
+  }
+
+  /// Leaves the node without references, so that only the receiver decides when they go.
+  fileprivate func moveContents(to entries: inout [ReleaseQueue.Entry]) {
+    entries.append((inputs, kind))
+    inputs = []
+    kind = .leaf(.variable)
   }
 }
 
 /// What the nodes being released on one thread still hold.
 private final class ReleaseQueue {
-  var entries: [(inputs: [Node], kind: Node.Kind)] = []
+  typealias Entry = (inputs: [Node], kind: Node.Kind)
+
+  private(set) var entries: [Entry] = []
+
+  func takeContents(of node: Node) { node.moveContents(to: &entries) }
 
   /// Drops one entry, outside of any access to `entries`: nodes that die with it append to it.
   func releaseLast() {

@@ -31,9 +31,9 @@ public func rmsNorm(_ x: Tensor, weight: Tensor, epsilon: Float) -> Tensor {
   }
 }
 
-/// Each row shifted and scaled to mean 0 and variance 1, then by gain and bias (Ba et al. 2016).
+/// Each row shifted and scaled to mean 0 and variance 1, then by gain and bias.
 ///
-/// `y = weight (x - mean) / sqrt(variance + epsilon) + bias`, the variance not corrected.
+/// Ba et al. 2016: `y = weight (x - mean) / sqrt(variance + epsilon) + bias`, the variance not corrected.
 /// - Parameters:
 ///   - x: [N, D]; a tensor of higher rank is normalized along its last axis.
 ///   - weight: [D].

@@ -2,9 +2,9 @@ import CKernels
 import Glibc
 import Synchronization
 
-/// Rotary position embedding (Su et al. 2021) in the convention of Hugging Face's `rotate_half`.
+/// Rotary position embedding in the convention of Hugging Face's `rotate_half`.
 ///
-/// Component i of a head turns against component i + hd / 2 by the angle position / base^(2 i / hd),
+/// Su et al. 2021. Component i of a head turns against component i + hd / 2 by the angle position / base^(2 i / hd),
 /// computed in Float32 as transformers does.
 /// - Parameters:
 ///   - x: [N, heads * hd].

@@ -14,12 +14,12 @@ public func logSoftmax(_ x: Tensor) -> Tensor {
   rowOperation("logSoftmax", x, plumb_log_softmax, plumb_log_softmax_backward)
 }
 
-/// (rows, columns, x, y)
+/// Takes rows, columns, x and y.
 private typealias Forward =
   @Sendable (
     Int, Int, UnsafePointer<Float>?, UnsafeMutablePointer<Float>?
   ) -> Void
-/// (rows, columns, gradient of y, y, gradient of x, is fresh)
+/// Takes rows, columns, gradient of y, y, gradient of x, and whether that is fresh.
 private typealias Backward =
   @Sendable (
     Int, Int, UnsafePointer<Float>?, UnsafePointer<Float>?, UnsafeMutablePointer<Float>?, Bool
