@@ -36,5 +36,45 @@ public enum Normalization: String, Hashable, Sendable {
 }
 
 extension String {
-  fileprivate var nfc: String { precomposedStringWithCanonicalMapping }
+  fileprivate var nfc: String {
+    expandingNonStarters.precomposedStringWithCanonicalMapping.composingHangul
+  }
+
+  /// The four characters whose decomposition begins with a combining mark, decomposed.
+  ///
+  /// Foundation does not sort their marks among those before them (seen in Swift 6.3 on Linux).
+  private var expandingNonStarters: String {
+    var result = UnicodeScalarView()
+    for scalar in unicodeScalars {
+      switch scalar.value {
+      case 0x344: result.append(contentsOf: "\u{308}\u{301}".unicodeScalars)
+      case 0xF73: result.append(contentsOf: "\u{F71}\u{F72}".unicodeScalars)
+      case 0xF75: result.append(contentsOf: "\u{F71}\u{F74}".unicodeScalars)
+      case 0xF81: result.append(contentsOf: "\u{F71}\u{F80}".unicodeScalars)
+      default: result.append(scalar)
+      }
+    }
+    return String(result)
+  }
+
+  /// Foundation leaves a Hangul syllable without a final consonant and a following final consonant
+  /// apart (seen in Swift 6.3 on Linux); Unicode composes them (section 3.12).
+  private var composingHangul: String {
+    let finals = UInt32(0x11A8)...0x11C2
+    guard unicodeScalars.contains(where: { finals.contains($0.value) }) else { return self }
+    var result = UnicodeScalarView()
+    for scalar in unicodeScalars {
+      let last = result.last?.value ?? 0
+      let isOpenSyllable = (0xAC00...0xD7A3).contains(last) && (last - 0xAC00) % 28 == 0
+      if isOpenSyllable, finals.contains(scalar.value),
+        let syllable = Unicode.Scalar(last + scalar.value - 0x11A7)
+      {
+        result.removeLast()
+        result.append(syllable)
+      } else {
+        result.append(scalar)
+      }
+    }
+    return String(result)
+  }
 }
