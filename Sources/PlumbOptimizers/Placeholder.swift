@@ -1,1 +1,0 @@
-/// Namespace marker; removed by the first real file of the target.

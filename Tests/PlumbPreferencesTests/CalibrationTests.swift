@@ -1,0 +1,91 @@
+import Foundation
+import PlumbPreferences
+import PlumbTestSupport
+import Testing
+
+struct CalibrationTests {
+  struct File: Decodable {
+    let reward_difference: [Double]
+    let first_preferred: [Int]
+    let ece_10_both_orders, ece_10_confidence, brier, nll, accuracy: Double
+  }
+
+  @Test func goldenFigures() throws {
+    let file = try Golden.json("calibration", as: File.self)
+    let outcomes = file.first_preferred.map { $0 == 1 }
+    let probabilities = file.reward_difference.map { 1 / (1 + exp(-$0)) }
+    for calibration in [
+      Calibration(rewardDifferences: file.reward_difference, firstPreferred: outcomes),
+      Calibration(probabilities: probabilities, firstPreferred: outcomes),
+    ] {
+      #expect(calibration.pairs == 400)
+      expectClose(calibration.accuracy, file.accuracy, absolute: 1e-12)
+      expectClose(calibration.nll, file.nll, absolute: 1e-12)
+      expectClose(calibration.brier, file.brier, absolute: 1e-12)
+      expectClose(calibration.ece, file.ece_10_both_orders, absolute: 1e-12)
+      expectClose(calibration.foldedECE, file.ece_10_confidence, absolute: 1e-12)
+    }
+  }
+
+  @Test func coin() {
+    let calibration = Calibration(
+      rewardDifferences: [0, 0, 0], firstPreferred: [true, false, false])
+    #expect(calibration.accuracy == 0.5)
+    #expect(calibration.brier == 0.25)
+    expectClose(calibration.nll, log(2))
+    #expect(calibration.ece == 0)
+    #expect(calibration.foldedECE == 0)
+  }
+
+  @Test func threeInFourByHand() {
+    let calibration = Calibration(probabilities: [0.75, 0.75], firstPreferred: [true, false])
+    #expect(calibration.accuracy == 0.5)
+    #expect(calibration.brier == (0.0625 + 0.5625) / 2)
+    expectClose(calibration.nll, -(log(0.75) + log(0.25)) / 2)
+    expectClose(calibration.ece, 0.25)
+    expectClose(calibration.foldedECE, 0.25)
+    #expect(calibration.bins.map(\.count) == [0, 0, 2, 0, 0, 0, 0, 2, 0, 0])
+    #expect(calibration.bins[7].lowerBound == 0.7)
+    #expect(calibration.bins[7].meanProbability == 0.75)
+    #expect(calibration.bins[7].winRate == 0.5)
+  }
+
+  @Test func namesOfTheTwoResponsesDoNotMatter() {
+    let differences = [0.3, -1.2, 2.5, 0.01, -0.4]
+    let outcomes = [true, true, false, true, false]
+    let forward = Calibration(rewardDifferences: differences, firstPreferred: outcomes)
+    let swapped = Calibration(
+      rewardDifferences: differences.map { -$0 }, firstPreferred: outcomes.map { !$0 })
+    // Files that name the chosen response first: every outcome is true.
+    let chosenFirst = Calibration(
+      rewardDifferences: zip(differences, outcomes).map { $1 ? $0 : -$0 })
+    for other in [swapped, chosenFirst] {
+      #expect(other.accuracy == forward.accuracy)
+      #expect(other.bins.map(\.count) == forward.bins.map(\.count))
+      expectClose(other.ece, forward.ece, absolute: 1e-12)
+      expectClose(other.foldedECE, forward.foldedECE, absolute: 1e-12)
+      expectClose(other.nll, forward.nll, absolute: 1e-12)
+      expectClose(other.brier, forward.brier, absolute: 1e-12)
+    }
+  }
+
+  @Test func certaintyStaysFinite() {
+    let sure = Calibration(rewardDifferences: [800, -800], firstPreferred: [true, true])
+    #expect(sure.nll == 400)
+    #expect(sure.brier == 0.5)
+    let wrong = Calibration(probabilities: [0], firstPreferred: [true])
+    expectClose(wrong.nll, -log(1e-15))
+    #expect(wrong.ece == 1)
+    #expect(Calibration(probabilities: [1]).ece == 0)
+    #expect(Calibration(probabilities: [1]).bins[9].count == 1)
+  }
+
+  @Test func badInputTraps() async {
+    await #expect(processExitsWith: .failure) { _ = Calibration(rewardDifferences: []) }
+    await #expect(processExitsWith: .failure) { _ = Calibration(probabilities: [1.5]) }
+    await #expect(processExitsWith: .failure) { _ = Calibration(rewardDifferences: [.nan]) }
+    await #expect(processExitsWith: .failure) {
+      _ = Calibration(rewardDifferences: [1, 2], firstPreferred: [true])
+    }
+  }
+}
