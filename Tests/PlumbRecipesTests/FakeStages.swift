@@ -45,41 +45,49 @@ struct WalkConfiguration: StageConfiguration {
   static let kind = "walk"
   var steps = 6
   var base = ""
-  var dies = -1
 }
 
-/// A random walk: its state depends on every step, so a wrong resume shows in its last bits.
+/// A random walk: its state depends on every step, so a wrong resume shows in the last bits.
 struct WalkStage: Stage {
   struct Death: Error {}
 
-  /// What a test sees and steers; `dies` in the configuration would change the fingerprint.
+  /// What a test steers and sees; a configuration would change the fingerprint.
   final class Control: @unchecked Sendable {
-    static let shared = TaskLocal<Control>(wrappedValue: Control())
-    var dieAtStep = -1
-    var ran: [String] = []
-    var steps: [Int] = []
+    var diesAt: (stage: String, step: Int)?
+    var death: () throws -> Void = { throw Death() }
+    var interruptsAfter: (stage: String, step: Int)?
+    var isInterrupted = false
+    /// `stage:step` of every step that was done.
+    var steps: [String] = []
   }
+
+  @TaskLocal static var control = Control()
 
   let configuration: WalkConfiguration
   var inputs: [String] { [configuration.base] }
 
   func plan(_ context: PlanContext) throws -> StagePlan {
-    StagePlan("walk \(configuration.steps) steps", sizes: ["steps": configuration.steps], seconds: 2)
+    let earlier = context.plan(of: configuration.base)?.sizes["steps"] ?? 0
+    return StagePlan(
+      "walk \(configuration.steps) steps after \(earlier)",
+      sizes: ["steps": configuration.steps], seconds: 2)
   }
 
   func run(_ context: StageContext) throws -> StageResult {
-    let control = Control.shared.wrappedValue
-    control.ran.append(context.stage)
-    var position: UInt64 = context.seed
+    let control = Self.control
+    var position = context.seed
     if !configuration.base.isEmpty {
-      let base = try context.artifact(configuration.base).appending(path: "position")
-      position ^= try Self.read(base)
+      let base = try context.artifact(configuration.base)
+      position ^= try Self.read(base.hasDirectoryPath ? base.appending(path: "position") : base)
     }
     let first = try context.resume { position = try Self.read($0.appending(path: "position")) }
     for step in first..<(configuration.steps + 1) {
-      if step == control.dieAtStep { throw Death() }
+      if let death = control.diesAt, death == (context.stage, step) { try control.death() }
       position = position &* 6_364_136_223_846_793_005 &+ UInt64(step)
-      control.steps.append(step)
+      control.steps.append("\(context.stage):\(step)")
+      if let end = control.interruptsAfter, end == (context.stage, step) {
+        control.isInterrupted = true
+      }
       try context.finishStep(
         step, of: configuration.steps, metrics: ["position": Double(position % 1000) / 7],
         loss: 1 / Double(step), tokens: 10, checkpointEvery: 2

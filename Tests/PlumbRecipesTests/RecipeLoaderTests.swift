@@ -81,7 +81,6 @@ import Testing
             kind: walk
             steps: 6
             base: ''
-            dies: -1
 
         """)
     #expect(try loader.load(yaml: recipe.yaml).yaml == recipe.yaml)
@@ -156,7 +155,8 @@ import Testing
         + "(line 4)"),
     .init(
       yaml: stage + "weights: {a: x}",
-      expected: "r.yaml: stages.all-types.weights.a: expected a number, found the text 'x' (line 4)"),
+      expected: "r.yaml: stages.all-types.weights.a: expected a number, found the text 'x' (line 4)"
+    ),
     .init(
       yaml: stage + "shuffle: true\n    kl_coefficient: -1",
       expected: "r.yaml: stages.all-types.kl_coefficient: expected a number of at least 0, found "
@@ -253,7 +253,8 @@ import Testing
 
   static let badOverrides: [(String, String)] = [
     (
-      "walk.stepss=4", "stages.walk: unknown key 'stepss'; did you mean 'steps'? (--set walk.stepss=4)"
+      "walk.stepss=4",
+      "stages.walk: unknown key 'stepss'; did you mean 'steps'? (--set walk.stepss=4)"
     ),
     (
       "wlak.steps=4", "unknown key 'wlak'; did you mean 'walk'? (--set wlak.steps=4)"

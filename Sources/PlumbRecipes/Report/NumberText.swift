@@ -2,15 +2,15 @@ import Foundation
 
 /// Numbers for people: few digits, no locale.
 public enum NumberText {
-  /// Four significant digits: `0.6931`, `12.35`, `1.2e-05`, `12 350`.
-  public static func short(_ value: Double) -> String {
+  /// A few significant digits: `0.6931`, `12.35`, `1.2e-05`, `12 350`.
+  public static func short(_ value: Double, digits: Int = 4) -> String {
     guard value.isFinite else { return value.isNaN ? "–" : value > 0 ? "∞" : "−∞" }
     let size = abs(value)
     if size == 0 { return "0" }
     if size >= 1e6 || size < 1e-3 { return minus(String(format: "%.3g", value)) }
     if size >= 1000 { return grouped(Int(value.rounded())) }
-    let decimals = size >= 100 ? 1 : size >= 10 ? 2 : size >= 1 ? 3 : 4
-    return fixed(value, decimals)
+    let before = size >= 100 ? 3 : size >= 10 ? 2 : size >= 1 ? 1 : 0
+    return fixed(value, max(0, digits - before))
   }
 
   /// A fixed number of decimals.

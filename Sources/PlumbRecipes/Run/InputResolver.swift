@@ -22,12 +22,14 @@ struct InputResolver {
   /// - Throws: `RunError.missingInput`, `RunError.laterStage`.
   func url(of reference: String, mustExist: Bool = true) throws -> URL {
     if stageName(in: reference) != nil {
-      let url = stagesFolder.appending(path: reference)
+      let url = stagesFolder.appending(path: reference, directoryHint: .checkFileSystem)
       guard mustExist, !FileManager.default.fileExists(atPath: url.path) else { return url }
       throw RunError.missingInput(
         reference: reference, stage: stage, looked: [url.relativePath])
     }
-    let candidates = places.map { URL(filePath: reference, relativeTo: $0) }
+    let candidates = places.map {
+      URL(filePath: reference, directoryHint: .checkFileSystem, relativeTo: $0)
+    }
     for candidate in candidates
     where !reference.isEmpty && FileManager.default.fileExists(atPath: candidate.path) {
       return candidate

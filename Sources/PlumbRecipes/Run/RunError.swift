@@ -50,10 +50,9 @@ public enum RunError: Error, CustomStringConvertible, Equatable {
 enum FileFault {
   static func reason(_ error: any Error, at url: URL) -> String {
     let cocoa = error as NSError
-    if let cause = cocoa.userInfo[NSUnderlyingErrorKey] as? NSError,
-      cause.domain == NSPOSIXErrorDomain
-    {
-      return text(of: Int32(cause.code))
+    if let underlying = cocoa.userInfo[NSUnderlyingErrorKey] as? any Error {
+      let cause = underlying as NSError
+      if cause.domain == NSPOSIXErrorDomain { return text(of: Int32(cause.code)) }
     }
     if cocoa.domain == NSPOSIXErrorDomain { return text(of: Int32(cocoa.code)) }
     switch CocoaError.Code(rawValue: cocoa.code) {

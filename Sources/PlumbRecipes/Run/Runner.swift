@@ -108,6 +108,8 @@ public final class Runner {
     let summary = RunSummary(
       recipe: recipe.name, seed: recipe.seed, threads: recipe.threads, stages: done)
     try RunFiles.write(summary.json, to: directory.appending(path: RunLayout.summaryName))
+    let report = Report(of: summary, recipe: recipe, environment: environment)
+    try RunFiles.write(report.html, to: directory.appending(path: RunLayout.reportName))
     emit(.runFinished(summary: summary, seconds: began.duration(to: .now) / .seconds(1)))
     return summary
   }
