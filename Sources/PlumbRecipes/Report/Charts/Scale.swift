@@ -94,7 +94,8 @@ struct Scale {
     if largest < 1e-3 {
       let power = floor(log10(abs(value)) + 1e-9)
       let scaled = NumberText.fixed(value / pow(10, power), decimals(of: step / pow(10, power)))
-      return "\(scaled)e−\(-Int(power))"
+      let lead = scaled.hasSuffix(".0") ? String(scaled.dropLast(2)) : scaled
+      return "\(lead)e−\(-Int(power))"
     }
     return step >= 1 && largest >= 1000
       ? NumberText.grouped(Int(value.rounded())) : NumberText.fixed(value, decimals(of: step))
