@@ -32,6 +32,15 @@ public struct CausalLM: Sendable {
     parameters = ParameterBlock(layout: layout, seed: seed)
   }
 
+  /// A view of a decoder whose weights may share their block with heads.
+  /// - Parameters:
+  ///   - decoder: the layers, declared in the block's layout.
+  ///   - parameters: the weights.
+  public init(decoder: Decoder, parameters: ParameterBlock) {
+    self.decoder = decoder
+    self.parameters = parameters
+  }
+
   /// Loads a Hugging Face folder.
   /// - Parameter directory: `config.json` and `model.safetensors` or its shards.
   /// - Throws: `ModelError` for what does not fit or is not implemented, `CheckpointError` for

@@ -16,6 +16,8 @@ public enum RunError: Error, CustomStringConvertible, Equatable {
   case changed(stage: String, step: Int, restart: String)
   /// The directory holds the run of another recipe.
   case otherRecipe(directory: String, expected: String, found: String)
+  /// No prompt leaves room for a response.
+  case noPrompts(files: [String], tooLong: Int)
   /// A file of the run directory does not say what it should.
   case damaged(path: String, detail: String)
 
@@ -41,6 +43,9 @@ public enum RunError: Error, CustomStringConvertible, Equatable {
     case .otherRecipe(let directory, let expected, let found):
       "\(directory): expected a run of the recipe '\(expected)', found one of '\(found)'; "
         + "choose another --output"
+    case .noPrompts(let files, let tooLong):
+      "\(files.joined(separator: ", ")): expected prompts that leave room for a response, found none"
+        + (tooLong > 0 ? " (\(tooLong) are too long for the context)" : "")
     case .damaged(let path, let detail): "\(path): \(detail)"
     }
   }

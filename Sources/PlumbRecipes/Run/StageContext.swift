@@ -138,6 +138,13 @@ public final class StageContext {
     let folder = try earlier.map { try artifact($0) } ?? directory
     return try MetricsLog.series(name, in: folder.appending(path: RunLayout.metricsName))
   }
+
+  /// What an earlier stage measured; nil where `earlier` is a path.
+  public func figures(of earlier: String) throws -> [Figure]? {
+    let record = try artifact(earlier).appending(path: RunLayout.stageRecordName)
+    guard FileManager.default.fileExists(atPath: record.path) else { return nil }
+    return try RunFiles.read(json: StageRecord.self, from: record)?.result.figures
+  }
 }
 
 /// What a stage sees before it runs.

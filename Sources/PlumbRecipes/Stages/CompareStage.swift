@@ -1,0 +1,177 @@
+import Foundation
+import PlumbData
+import PlumbEvaluation
+import PlumbModels
+import PlumbPreferences
+import PlumbRollouts
+import PlumbTensors
+import PlumbTokenizers
+
+/// Settings of the comparison of policies.
+public struct CompareConfiguration: StageConfiguration {
+  public static let kind = "compare"
+
+  /// The policy that all others are held against, usually the SFT model.
+  public var baseline = ""
+  /// The other policies.
+  public var policies: [String] = []
+  /// The judge, which no optimiser may have seen.
+  public var judge = ""
+  /// The reward model of the optimisers, to show how far its verdict and the judge's part; may be empty.
+  public var reward = ""
+  /// Preference models whose figures are shown side by side.
+  public var preferenceModels: [String] = []
+  /// Files of prompts that no stage trained on.
+  public var prompts: [String] = []
+  /// Prompts to answer; 0 for all.
+  public var maxPrompts = 0
+  /// Answers to each prompt by each policy.
+  public var responses = 1
+  /// How answers are sampled.
+  public var sampling = SamplingConfiguration()
+  /// Prompts whose answers are printed side by side.
+  public var samples = 8
+  /// How many of the policies must beat the baseline beyond their interval.
+  public var winnersExpected = 2
+
+  /// The defaults.
+  public init() {}
+
+  public func validate() throws {
+    try require("baseline", !baseline.isEmpty, "a stage or a model folder", "nothing")
+    try require("judge", !judge.isEmpty, "a stage or a model folder", "nothing")
+    try require("policies", !policies.isEmpty, "at least one policy", "none")
+    try require("prompts", !prompts.isEmpty, "at least one file", "none")
+    try require("max_prompts", maxPrompts >= 0, "an integer of at least 0", maxPrompts)
+    try require("responses", responses > 0, "an integer above 0", responses)
+    try require("samples", samples >= 0, "an integer of at least 0", samples)
+  }
+}
+
+/// Answers the same held-out prompts with every policy and lets a held-out judge compare them.
+struct CompareStage: Stage {
+  let configuration: CompareConfiguration
+
+  var inputs: [String] {
+    [configuration.baseline, configuration.judge, configuration.reward] + configuration.policies
+      + configuration.preferenceModels + configuration.prompts
+  }
+
+  func plan(_ context: PlanContext) throws -> StagePlan {
+    let policies = 1 + configuration.policies.count
+    return policyPlan(
+      "\(policies) policies answer held-out prompts, judged by '\(configuration.judge)'",
+      parameters: try parameterCount(context, model: configuration.baseline),
+      responses: policies * configuration.responses * max(configuration.maxPrompts, 200),
+      newTokens: configuration.sampling.maxNewTokens, trainingPasses: 0)
+  }
+
+  func run(_ context: StageContext) throws -> StageResult {
+    let (baseline, encoder) = try loadPolicy(context, configuration.baseline)
+    let prompts = try policyPrompts(
+      context, configuration.prompts, encoder: encoder, configuration: baseline.configuration,
+      room: configuration.sampling.maxNewTokens, limit: configuration.maxPrompts)
+    let judge = try modelJudge(context, configuration.judge, policy: encoder)
+    let reward =
+      configuration.reward.isEmpty
+      ? nil : try modelJudge(context, configuration.reward, policy: encoder)
+    var reference = baseline
+    reference.parameters.isFrozen = true
+
+    let names = [configuration.baseline] + configuration.policies
+    var answers: [PolicyAnswers] = []
+    for (index, name) in names.enumerated() {
+      try context.stopIfInterrupted()
+      let (policy, ownEncoder) = try loadPolicy(context, name)
+      try ownEncoder.requireSame(as: encoder)
+      var buffer = try RolloutBuffer.sample(
+        policy: policy, prompts: prompts.map { ($0.id, $0.messages) }, encoder: encoder,
+        count: configuration.responses,
+        options: configuration.sampling.options(seed: context.seed), origin: name)
+      buffer.recomputeLogprobs(policy: policy)
+      buffer.fillReferenceLogprobs(model: reference)
+      answers.append(PolicyAnswers(name: name, buffer: buffer))
+      context.progress(index + 1, of: names.count)
+    }
+    let comparison = try PolicyComparison(
+      answers, judge: judge, reward: reward, encoder: encoder, seed: context.seed)
+    try comparison.write(to: context.directory.appending(path: "answers.jsonl.zst"))
+    return try report(context, comparison)
+  }
+
+  private func report(
+    _ context: StageContext, _ comparison: PolicyComparison
+  ) throws -> StageResult {
+    let preferences = try preferenceTable(context)
+    let policies = comparison.table(judge: configuration.judge, reward: configuration.reward)
+    var blocks: [ReportBlock] = [
+      .paragraph(
+        "\(comparison.promptCount) held-out prompts, \(configuration.responses) answer(s) each. "
+          + "The judge '\(configuration.judge)' was trained on a part of the data that no optimiser saw. "
+          + "Win rates count a tie as half; intervals are 95 % bootstrap intervals over prompts."),
+      .table(policies),
+      .charts([comparison.matrix, comparison.winBars]),
+    ]
+    if let frontier = comparison.frontier { blocks.append(.charts([frontier])) }
+    var sections = [ReportSection("Policies under the held-out judge", blocks)]
+    if let preferences {
+      sections.insert(ReportSection("Preference models", [.table(preferences)]), at: 0)
+    }
+    sections.append(
+      ReportSection(
+        "Samples side by side", [.samples(comparison.samples(configuration.samples))]))
+    let winners = comparison.wins.filter { $0.rate.isAboveHalf }.count
+    let claims =
+      comparison.wins.map {
+        Claim(
+          "\($0.name) beats \(configuration.baseline) under the held-out judge (lower end of the 95 % interval)",
+          measured: $0.rate.interval.lower, .above, 0.5)
+      } + [
+        Claim(
+          "policies that beat \(configuration.baseline) beyond the 95 % interval",
+          measured: Double(winners), .atLeast, Double(configuration.winnersExpected))
+      ] + (try gainClaims(context))
+    return StageResult(
+      figures: comparison.figures, claims: claims,
+      tables: [preferences, policies].compactMap { $0 }, sections: sections)
+  }
+
+  /// What each preference stage measured on its held-out pairs.
+  private func preferenceTable(_ context: StageContext) throws -> TextTable? {
+    var rows: [[String]] = []
+    for stage in configuration.preferenceModels {
+      guard let figures = try context.figures(of: stage) else { continue }
+      func cell(_ name: String, _ text: (Figure) -> String) -> String {
+        figures.first { $0.name == name }.map(text) ?? "–"
+      }
+      rows.append([
+        stage,
+        cell("test_accuracy") { "\($0.sampleSize)" },
+        cell("test_accuracy") { NumberText.interval($0.value, $0.interval) },
+        cell("test_nll") { NumberText.interval($0.value, $0.interval) },
+        cell("test_brier") { NumberText.fixed($0.value, 3) },
+        cell("test_ece") { NumberText.fixed($0.value, 3) },
+      ])
+    }
+    guard !rows.isEmpty else { return nil }
+    return TextTable(
+      title: "Preference models on held-out pairs",
+      columns: ["model", "pairs", "accuracy", "NLL (nats)", "Brier", "ECE"], rows: rows)
+  }
+
+  /// Whether the base preference model helped its fine-tuned successor: WorldPM's claim in small.
+  private func gainClaims(_ context: StageContext) throws -> [Claim] {
+    let suffix = "-plain"
+    return try configuration.preferenceModels.compactMap { plain -> Claim? in
+      guard plain.hasSuffix(suffix) else { return nil }
+      let tuned = String(plain.dropLast(suffix.count))
+      guard configuration.preferenceModels.contains(tuned),
+        let with = try context.figures(of: tuned)?.first(where: { $0.name == "test_nll" }),
+        let without = try context.figures(of: plain)?.first(where: { $0.name == "test_nll" })
+      else { return nil }
+      return Claim(
+        "preference pretraining lowers the held-out NLL of \(tuned) (nats gained over \(plain))",
+        measured: without.value - with.value, .above, 0)
+    }
+  }
+}

@@ -1,0 +1,134 @@
+import Foundation
+import PlumbCheckpoints
+import PlumbData
+import PlumbModels
+import PlumbObjectives
+import PlumbPreferences
+import PlumbTensors
+import PlumbTokenizers
+
+/// A preference pair as ids, with what reports slice by.
+struct EncodedPair {
+  let group: PreferenceGroup
+  let source: String
+}
+
+/// The training, validation and test pairs of a preference model, encoded and cut to length.
+struct PairSets {
+  let train: [EncodedPair]
+  let validation: [EncodedPair]
+  let test: [EncodedPair]
+
+  init(
+    _ context: StageContext, train: [String], validation: [String], test: [String],
+    encoder: ConversationEncoder, maxLength: Int
+  ) throws {
+    let examples = ExampleEncoder(encoder, limits: try TokenLimits(context: maxLength))
+    func load(_ files: [String]) throws -> [EncodedPair] {
+      var pairs: [EncodedPair] = []
+      for file in files {
+        let rows = try DataFile.preferencePairs(context.artifact(file)).rows
+        let (groups, report) = examples.groups(of: rows, form: .scored)
+        note(context, file, report)
+        pairs += groups.map {
+          EncodedPair(
+            group: PreferenceGroup(prompt: $0.prompt, responses: $0.responses),
+            source: rows[$0.example].source)
+        }
+      }
+      return pairs
+    }
+    self.train = try load(train)
+    self.validation = try load(validation)
+    self.test = try load(test)
+  }
+}
+
+/// One optimizer step over pairs: the gradient is that of the mean over the batch, however it is cut
+/// into micro-batches.
+///
+/// - Parameter objective: accumulates the gradient of some groups of a batch of `batchCount`.
+func pairStep(
+  _ batch: [EncodedPair], microBatchTokens: Int,
+  objective: (_ groups: [PreferenceGroup], _ batchCount: Int) throws -> Objective
+) throws -> StepOutcome {
+  var mean = StatisticsMean()
+  var tokens = 0
+  let runs = BatchPlan.filled(
+    Array(batch.indices), costs: batch.map(\.group.tokenCount), budget: microBatchTokens)
+  for run in runs {
+    let groups = run.map { batch[$0].group }
+    mean.add(try objective(groups, batch.count))
+    tokens += groups.reduce(0) { $0 + $1.tokenCount }
+  }
+  var statistics = mean.means
+  statistics["loss"] = statistics["loss"] ?? statistics["nll"]
+  return StepOutcome(statistics: statistics, tokens: tokens)
+}
+
+/// What a preference stage reports: sizes, the kept validation loss, and the test metrics overall and
+/// by source.
+func preferenceResult(
+  _ context: StageContext, _ model: PreferenceModel, pairs: PairSets,
+  best: (loss: Double, step: Int)?, steps: Int, title: String
+) throws -> StageResult {
+  var figures = [
+    Figure("train_pairs", Double(pairs.train.count), unit: "pairs", sampleSize: pairs.train.count),
+    Figure("steps", Double(steps), unit: "steps", sampleSize: steps),
+  ]
+  if let best {
+    figures.append(
+      Figure("validation_nll", best.loss, unit: "nats", sampleSize: pairs.validation.count))
+  }
+  var sections = try trainingSection(
+    context, title: title, metric: "loss", label: "loss (nats/pair)")
+  if !pairs.test.isEmpty {
+    let found = try MeasuredPreferences(model, pairs: pairs.test, seed: context.seed)
+    figures += found.figures
+    sections.append(found.section(title: "\(title) `\(context.stage)`: held-out pairs"))
+  }
+  return StageResult(figures: figures, sections: sections)
+}
+
+/// Pairs, steps and a rough time, for `--dry-run`.
+///
+/// The time assumes 6 FLOP per parameter and token, half of the records' characters as tokens of
+/// four characters, and 100 GFLOP/s.
+func pairTrainingPlan(
+  _ context: PlanContext, what: String, model: String, train: [String], batch: Int,
+  epochs: Double, maxLength: Int, rowsPerRecord: Int = 2
+) throws -> StagePlan {
+  var rows = 0
+  for file in train {
+    let url = try context.artifact(file)
+    if FileManager.default.fileExists(atPath: url.path) {
+      rows += try lineCount(url)
+    } else if let size = context.plan(of: file)?.sizes[url.lastPathComponent] {
+      rows += size
+    }
+  }
+  let steps = max(1, Int((Double(rows) * epochs / Double(batch)).rounded(.up)))
+  let tokens = Int(Double(rows * rowsPerRecord) * epochs * Double(maxLength) * 0.4)
+  let parameters = try parameterCount(context, model: model)
+  return StagePlan(
+    "\(what) on \(rows) rows, \(steps) steps of \(batch)",
+    sizes: ["rows": rows, "steps": steps, "parameters": parameters, "tokens": tokens],
+    seconds: Double(tokens) * Double(parameters) * 6 / 100e9)
+}
+
+/// The number of weights of a model folder, or of the model that an earlier stage will write.
+func parameterCount(_ context: PlanContext, model: String) throws -> Int {
+  if let planned = context.plan(of: model)?.sizes["parameters"] { return planned }
+  let folder = try ModelFolder(context.artifact(model))
+  var layout = ParameterLayout()
+  _ = Decoder(folder.configuration, declaringIn: &layout)
+  return layout.count
+}
+
+/// The number of lines of a data file that are not blank.
+private func lineCount(_ url: URL) throws -> Int {
+  var reader = try LineReader(contentsOf: url)
+  var count = 0
+  while let line = try reader.next() { count += line.isBlank ? 0 : 1 }
+  return count
+}

@@ -1,0 +1,217 @@
+import Foundation
+import PlumbCheckpoints
+import PlumbEvaluation
+import PlumbPreferences
+import PlumbRollouts
+import PlumbTokenizers
+
+/// A policy's answers to the held-out prompts.
+struct PolicyAnswers {
+  let name: String
+  let buffer: RolloutBuffer
+}
+
+/// All policies' answers with the verdicts of the judge.
+struct PolicyComparison {
+  /// Answers, the baseline first.
+  let answers: [PolicyAnswers]
+  /// The judge's scores, policy by prompt by answer; nil for a judge that only compares.
+  let scores: [[[Double]]]?
+  /// The same of the optimisers' reward model.
+  let rewards: [[[Double]]]?
+  /// Win rate of policy i over policy j, [P][P].
+  let rates: [[WinRate]]
+
+  init(
+    _ answers: [PolicyAnswers], judge: any Judge, reward: (any Judge)?,
+    encoder: ConversationEncoder, seed: UInt64
+  ) throws {
+    self.answers = answers
+    let judged = try Self.judgements(answers, judge, encoder)
+    scores = Self.scores(judged, answers)
+    rewards = try reward.flatMap {
+      Self.scores(try Self.judgements(answers, $0, encoder), answers)
+    }
+    let places = answers.map { $0.buffer.groups.first?.responses.count ?? 0 }
+    let starts = places.indices.map { places[..<$0].reduce(0, +) }
+    rates = answers.indices.map { own in
+      answers.indices.map { other in
+        // Answers with one number in the two policies are drawn with one key, so they are compared.
+        let outcomes = judged.map { judgement in
+          (0..<min(places[own], places[other])).map { number in
+            Outcome(
+              difference: judgement.preferenceLogits[starts[own] + number][starts[other] + number])
+          }
+        }
+        return WinRate(byPrompt: outcomes, seed: seed)
+      }
+    }
+  }
+
+  /// One judgement per prompt over the answers of all policies at once, so that equal answers tie.
+  private static func judgements(
+    _ answers: [PolicyAnswers], _ judge: any Judge, _ encoder: ConversationEncoder
+  ) throws -> [Judgement] {
+    guard let first = answers.first else { return [] }
+    let groups = first.buffer.groups.indices.map { index in
+      JudgeGroup(
+        prompt: first.buffer.groups[index].prompt,
+        promptTokens: first.buffer.groups[index].promptTokens,
+        sampled: answers.flatMap { $0.buffer.groups[index].responses.map(\.tokens) },
+        encoder: encoder)
+    }
+    return try judge.judge(groups: groups)
+  }
+
+  private static func scores(
+    _ judged: [Judgement], _ answers: [PolicyAnswers]
+  ) -> [[[Double]]]? {
+    guard judged.allSatisfy({ $0.scores != nil }) else { return nil }
+    var start = 0
+    return answers.map { policy in
+      let count = policy.buffer.groups.first?.responses.count ?? 0
+      defer { start += count }
+      return judged.map { Array(($0.scores ?? [])[start..<start + count]) }
+    }
+  }
+
+  var promptCount: Int { answers.first?.buffer.groups.count ?? 0 }
+
+  /// The win rates of all but the baseline over the baseline.
+  var wins: [(name: String, rate: WinRate)] {
+    answers.indices.dropFirst().map { (answers[$0].name, rates[$0][0]) }
+  }
+
+  /// Mean over answers of the summed log-ratio to the baseline, nats.
+  func kl(_ policy: Int) -> Double {
+    answers[policy].buffer.statistics()["objective/kl"] ?? 0
+  }
+
+  /// Mean tokens of an answer.
+  func length(_ policy: Int) -> Double {
+    answers[policy].buffer.statistics()["completions/mean_length"] ?? 0
+  }
+
+  private func mean(_ values: [[Double]]) -> Double {
+    let all = values.flatMap { $0 }
+    return all.reduce(0, +) / Double(max(1, all.count))
+  }
+
+  var figures: [Figure] {
+    let n = promptCount
+    return answers.indices.flatMap { policy -> [Figure] in
+      let name = answers[policy].name
+      var figures = [
+        Figure("\(name)/kl_from_sft", kl(policy), unit: "nats/response", sampleSize: n),
+        Figure("\(name)/mean_length", length(policy), unit: "tokens", sampleSize: n),
+      ]
+      if let scores {
+        figures.append(Figure("\(name)/judge_score", mean(scores[policy]), sampleSize: n))
+      }
+      if let rewards {
+        figures.append(Figure("\(name)/reward", mean(rewards[policy]), sampleSize: n))
+      }
+      for other in answers.indices where other != policy {
+        figures.append(
+          Figure(
+            "\(name)/win_rate_vs_\(answers[other].name)", rates[policy][other].rate,
+            interval: rates[policy][other].interval.range, sampleSize: n))
+      }
+      return figures
+    }
+  }
+
+  func table(judge: String, reward: String) -> TextTable {
+    TextTable(
+      title: "Policies under the held-out judge",
+      columns: [
+        "policy", "win rate vs \(answers[0].name)", "KL (nats)", "length (tokens)",
+        "judge score", "reward",
+      ],
+      rows: answers.indices.map { policy in
+        let rate = rates[policy][0]
+        return [
+          answers[policy].name,
+          policy == 0
+            ? "–" : NumberText.interval(rate.rate, [rate.interval.lower, rate.interval.upper]),
+          NumberText.fixed(kl(policy), 2), NumberText.fixed(length(policy), 1),
+          scores.map { NumberText.fixed(mean($0[policy]), 3) } ?? "–",
+          rewards.map { NumberText.fixed(mean($0[policy]), 3) } ?? "–",
+        ]
+      })
+  }
+
+  var matrix: Chart {
+    Chart(
+      "Win rate of the row over the column",
+      x: .init(""), y: .init(""),
+      .matrix(
+        Chart.WinMatrix(
+          names: answers.map(\.name), shares: rates.map { $0.map(\.rate) },
+          halfWidths: rates.map { $0.map { ($0.interval.upper - $0.interval.lower) / 2 } })))
+  }
+
+  var winBars: Chart {
+    Chart(
+      "Win rate against \(answers[0].name)", caption: "95 % intervals over prompts.",
+      x: .init(""), y: .init("win rate", range: 0...1),
+      .bars(
+        wins.map {
+          Chart.Bar(
+            $0.name, $0.rate.rate,
+            interval: $0.rate.interval.range)
+        }))
+  }
+
+  /// Judge's score against KL: what each policy paid for what it gained.
+  var frontier: Chart? {
+    scores.map { scores in
+      Chart(
+        "Judge score against KL from \(answers[0].name)",
+        x: .init("KL (nats/response)"), y: .init("mean judge score"),
+        .scatter(
+          answers.indices.map { policy in
+            Chart.Series(answers[policy].name, [Chart.Point(kl(policy), mean(scores[policy]))])
+          }))
+    }
+  }
+
+  func samples(_ count: Int) -> [SampleRow] {
+    (0..<min(count, promptCount)).map { index in
+      SampleRow(
+        prompt: answers[0].buffer.groups[index].prompt.map(\.content).joined(separator: "\n\n"),
+        answers: answers.indices.map { policy in
+          SampleRow.Answer(
+            model: answers[policy].name,
+            text: answers[policy].buffer.groups[index].responses.first?.text ?? "",
+            note: scores.map { "judge \(NumberText.fixed($0[policy][index].first ?? 0, 2))" } ?? "")
+        })
+    }
+  }
+
+  /// One line per prompt and policy: `policy, prompt, responses, scores`.
+  func write(to url: URL) throws {
+    struct Line: Encodable {
+      let id: String
+      let policy: String
+      let prompt: [Message]
+      let responses: [String]
+      let scores: [Double]?
+    }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    var lines: [String] = []
+    for index in 0..<promptCount {
+      for (policy, own) in answers.enumerated() {
+        let group = own.buffer.groups[index]
+        let line = Line(
+          id: group.id, policy: own.name, prompt: group.prompt,
+          responses: group.responses.map(\.text), scores: scores?[policy][index])
+        lines.append(String(decoding: try encoder.encode(line), as: UTF8.self))
+      }
+    }
+    let writer = try LineWriter(to: url)
+    for line in lines { try writer.write(line) }
+    try writer.finish()
+  }
+}

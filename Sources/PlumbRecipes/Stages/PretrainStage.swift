@@ -1,0 +1,165 @@
+import Foundation
+import PlumbCheckpoints
+import PlumbData
+import PlumbModels
+import PlumbTensors
+import PlumbTokenizers
+
+/// Settings of a language model's pretraining.
+public struct PretrainConfiguration: StageConfiguration {
+  public static let kind = "pretrain"
+
+  /// The stage or folder with the tokenizer.
+  public var tokenizer = ""
+  /// Files of text, conversations or forum threads.
+  public var files: [String] = []
+  /// Width of the residual stream.
+  public var hiddenSize = 256
+  /// Width of the feed-forward layers.
+  public var intermediateSize = 704
+  /// Number of layers.
+  public var layers = 6
+  /// Query heads.
+  public var heads = 8
+  /// Key and value heads.
+  public var keyValueHeads = 4
+  /// The longest sequence that the model will ever see, in tokens.
+  public var contextLength = 512
+  /// Documents are packed and cut into sequences of this many tokens.
+  public var sequenceLength = 256
+  /// Tokens in one optimizer step.
+  public var batchTokens = 4096
+  /// Optimizer steps.
+  public var steps = 1000
+  /// The share of sequences kept for validation.
+  public var validationShare = 0.01
+  /// Validations over the whole training.
+  public var validations = 10
+  /// Steps between checkpoints.
+  public var checkpointEvery = 200
+  /// Tokens that go through the model at once.
+  public var microBatchTokens = 4096
+  /// Sample texts at the end.
+  public var samples = 8
+  /// The number format of the stored weights: `bfloat16` or `float32`.
+  public var storedAs = WeightFormat.bfloat16
+  /// The optimizer.
+  public var optimizer = OptimizerConfiguration()
+
+  /// The defaults.
+  public init() {}
+
+  public func validate() throws {
+    try require("tokenizer", !tokenizer.isEmpty, "a stage or a folder", "nothing")
+    try require("files", !files.isEmpty, "at least one file", "none")
+    try require(
+      "sequence_length", (16...contextLength).contains(sequenceLength),
+      "an integer from 16 to context_length", sequenceLength)
+    try require(
+      "batch_tokens", batchTokens >= sequenceLength, "at least sequence_length", batchTokens)
+    try require("steps", steps > 0, "an integer above 0", steps)
+    try require(
+      "validation_share", (0..<0.5).contains(validationShare), "a number from 0 to below 0.5",
+      validationShare)
+  }
+}
+
+/// How weights are stored.
+public enum WeightFormat: String, Codable, Sendable, CaseIterable {
+  case bfloat16
+  case float32
+}
+
+/// Trains a Qwen2-shaped language model from random weights on packed documents.
+struct PretrainStage: Stage {
+  let configuration: PretrainConfiguration
+
+  var inputs: [String] { [configuration.tokenizer] + configuration.files }
+
+  func plan(_ context: PlanContext) throws -> StagePlan {
+    let vocabulary = context.plan(of: configuration.tokenizer)?.sizes["vocabulary"] ?? 4096
+    var layout = ParameterLayout()
+    _ = Decoder(
+      try decoderConfiguration(vocabularySize: vocabulary, encoder: nil), declaringIn: &layout)
+    let tokens = configuration.steps * configuration.batchTokens
+    return StagePlan(
+      "\(layout.count) parameters, \(tokens) tokens in \(configuration.steps) steps",
+      sizes: ["parameters": layout.count, "tokens": tokens, "steps": configuration.steps],
+      seconds: Double(tokens) * Double(layout.count) * 6 / 100e9)
+  }
+
+  func run(_ context: StageContext) throws -> StageResult {
+    let encoder = try ConversationEncoder.load(from: context.artifact(configuration.tokenizer))
+    var model = CausalLM(
+      try decoderConfiguration(vocabularySize: encoder.tokenizer.vocabularySize, encoder: encoder),
+      seed: context.seed)
+    let groups = try documents(context, encoder: encoder)
+    let held = Int(Double(groups.count) * configuration.validationShare)
+    let validation = Array(groups.prefix(held))
+    let data = PackedDataset(
+      Array(groups.dropFirst(held)), size: .tokens(configuration.batchTokens), seed: context.seed)
+    context.note(
+      "\(model.parameters.layout.count) parameters; \(groups.reduce(0) { $0 + $1.tokenCount }) tokens, "
+        + "\(data.batchCount(epoch: 0)) steps an epoch")
+    let loop = TrainingLoop(
+      context: context, settings: configuration.optimizer, steps: configuration.steps,
+      checkpointEvery: configuration.checkpointEvery,
+      evaluateEvery: max(1, configuration.steps / max(1, configuration.validations)))
+    let best = try loop.run(
+      &model,
+      validate: validation.isEmpty
+        ? nil
+        : { ["loss": meanLoss($0, validation, tokenBudget: configuration.microBatchTokens)] }
+    ) { step, model, gradients in
+      crossEntropyStep(
+        data.microBatches(
+          at: data.position(ofStep: step - 1), tokenBudget: configuration.microBatchTokens),
+        model: model, gradients: &gradients)
+    }
+    try model.write(
+      to: context.directory, encoder: encoder,
+      as: configuration.storedAs == .bfloat16 ? .bfloat16 : .float32)
+    var figures = [
+      Figure("parameters", Double(model.parameters.layout.count), sampleSize: 1),
+      Figure(
+        "train_tokens", Double(configuration.steps * configuration.batchTokens), unit: "tokens",
+        sampleSize: configuration.steps),
+    ]
+    if let best {
+      figures.append(
+        Figure("validation_loss", best.loss, unit: "nats/token", sampleSize: validation.count))
+    }
+    return StageResult(
+      figures: figures,
+      sections: try trainingSection(
+        context, title: "Pretraining", metric: "loss", label: "loss (nats/token)"))
+  }
+
+  private func decoderConfiguration(
+    vocabularySize: Int, encoder: ConversationEncoder?
+  ) throws -> DecoderConfiguration {
+    let result = DecoderConfiguration(
+      family: .qwen2, vocabularySize: vocabularySize, hiddenSize: configuration.hiddenSize,
+      intermediateSize: configuration.intermediateSize, layerCount: configuration.layers,
+      headCount: configuration.heads, keyValueHeadCount: configuration.keyValueHeads,
+      maximumPositions: configuration.contextLength, bosTokenID: encoder?.endOfText,
+      eosTokenIDs: encoder.map { $0.stopTokens.sorted() } ?? [],
+      padTokenID: encoder?.endOfText)
+    try result.validate()
+    return result
+  }
+
+  /// All documents as token groups in a fixed random order, so that any prefix is a fair sample.
+  private func documents(
+    _ context: StageContext, encoder: ConversationEncoder
+  ) throws -> [TokenGroup] {
+    let examples = ExampleEncoder(
+      encoder, limits: try TokenLimits(context: configuration.sequenceLength))
+    var groups: [TokenGroup] = []
+    for file in configuration.files {
+      groups += examples.groups(of: try DataFile.texts(context.artifact(file)).rows).groups
+    }
+    var stream = RandomStream(seed: context.seed, purpose: "documents")
+    return stream.permutation(groups.count).map { groups[$0] }
+  }
+}

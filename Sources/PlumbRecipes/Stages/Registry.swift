@@ -1,0 +1,8 @@
+extension StageRegistry {
+  /// All stages of Plumb.
+  public static let standard = StageRegistry([
+    TokenizerStage.self, PretrainStage.self, DataStage.self, RewardModelStage.self,
+    GeneralPreferenceStage.self, SFTStage.self, PPOStage.self, DPOStage.self, GPOStage.self,
+    CompareStage.self,
+  ])
+}

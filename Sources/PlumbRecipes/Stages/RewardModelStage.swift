@@ -1,0 +1,146 @@
+import Foundation
+import PlumbData
+import PlumbModels
+import PlumbObjectives
+import PlumbPreferences
+import PlumbTensors
+import PlumbTokenizers
+
+/// Settings of a reward model's training.
+public struct RewardModelConfiguration: StageConfiguration {
+  public static let kind = "reward-model"
+
+  /// What it starts from: a language model, or a reward model whose head is kept.
+  public var model = ""
+  /// The head: `worldpm` (two layers, read at the first end-of-text token) or `linear`.
+  public var head = RewardHeadChoice.worldpm
+  /// Files of preference pairs to train on.
+  public var train: [String] = []
+  /// Files whose loss decides which weights are kept; none keeps the last.
+  public var validation: [String] = []
+  /// Files to measure the result on.
+  public var test: [String] = []
+  /// Passes over the training pairs.
+  public var epochs = 1.0
+  /// Pairs in one optimizer step.
+  public var batchPairs = 32
+  /// The longest prompt plus response, in tokens; longer prompts lose their beginning, longer
+  /// responses their end.
+  public var maxLength = 384
+  /// Weight of the squared mean reward, which keeps rewards around 0 (Eisenstein 2023).
+  public var centering = 0.0
+  /// Validations over the whole training.
+  public var validations = 4
+  /// Steps between checkpoints.
+  public var checkpointEvery = 50
+  /// Tokens that go through the model at once.
+  public var microBatchTokens = 8192
+  /// The optimizer.
+  public var optimizer = OptimizerConfiguration()
+
+  /// The defaults.
+  public init() {}
+
+  public func validate() throws {
+    try require("model", !model.isEmpty, "a stage or a model folder", "nothing")
+    try require("train", !train.isEmpty, "at least one file", "none")
+    try validatePairTraining(
+      epochs: epochs, batch: batchPairs, maxLength: maxLength, validations: validations,
+      microBatchTokens: microBatchTokens)
+  }
+}
+
+/// The heads that a recipe can ask for.
+public enum RewardHeadChoice: String, Codable, Sendable, CaseIterable {
+  case worldpm
+  case linear
+
+  var head: RewardModel.Head { self == .worldpm ? .worldPM : .linear }
+}
+
+/// Refuses sizes that cannot be meant, for stages that train on pairs or rows.
+func validatePairTraining(
+  epochs: Double, batch: Int, maxLength: Int, validations: Int, microBatchTokens: Int
+) throws {
+  try require("epochs", epochs > 0 && epochs.isFinite, "a number above 0", epochs)
+  try require("batch_pairs", batch > 0, "an integer above 0", batch)
+  try require("max_length", maxLength >= 8, "an integer of at least 8", maxLength)
+  try require("validations", validations >= 0, "an integer of at least 0", validations)
+  try require(
+    "micro_batch_tokens", microBatchTokens > 0, "an integer above 0", microBatchTokens)
+}
+
+/// Trains a reward model with the Bradley-Terry loss (WorldPM, arXiv 2505.10527, eq. 1 and 2).
+struct RewardModelStage: Stage {
+  let configuration: RewardModelConfiguration
+
+  var inputs: [String] {
+    [configuration.model] + configuration.train + configuration.validation + configuration.test
+  }
+
+  func plan(_ context: PlanContext) throws -> StagePlan {
+    try pairTrainingPlan(
+      context, what: "Bradley-Terry", model: configuration.model, train: configuration.train,
+      batch: configuration.batchPairs, epochs: configuration.epochs,
+      maxLength: configuration.maxLength)
+  }
+
+  func run(_ context: StageContext) throws -> StageResult {
+    let source = try context.artifact(configuration.model)
+    let encoder = try ConversationEncoder.load(from: source)
+    var model = try initialModel(source, encoder: encoder, seed: context.seed)
+    let pairs = try PairSets(
+      context, train: configuration.train, validation: configuration.validation,
+      test: configuration.test, encoder: encoder, maxLength: configuration.maxLength)
+    let plan = BatchPlan(
+      costs: pairs.train.map(\.group.tokenCount), size: .examples(configuration.batchPairs),
+      seed: context.seed)
+    let steps = plan.steps(epochs: configuration.epochs)
+    let loop = TrainingLoop(
+      context: context, settings: configuration.optimizer, steps: steps,
+      checkpointEvery: configuration.checkpointEvery,
+      evaluateEvery: configuration.validations > 0
+        ? max(1, steps / configuration.validations) : 0)
+
+    let best = try loop.run(
+      &model,
+      validate: pairs.validation.isEmpty || configuration.validations == 0
+        ? nil
+        : { model in
+          let found = try PreferenceEvaluation(
+            model: .reward(model), pairs: pairs.validation.map(\.group)
+          ).metrics
+          return ["loss": found.nll, "accuracy": found.accuracy]
+        }
+    ) { step, model, gradients in
+      try pairStep(
+        plan.examples(ofStep: step).map { pairs.train[$0] },
+        microBatchTokens: configuration.microBatchTokens
+      ) { groups, batchCount in
+        let rewards = try model.pairRewards(model.batch(groups))
+        let objective = bradleyTerry(
+          chosen: rewards.chosen, rejected: rewards.rejected,
+          centering: Float(configuration.centering), batchCount: batchCount)
+        gradients.accumulate(objective.loss)
+        return objective
+      }
+    }
+    try model.write(to: context.directory, encoder: encoder)
+    return try preferenceResult(
+      context, .reward(model), pairs: pairs, best: best, steps: steps,
+      title: "Reward model")
+  }
+
+  /// A reward model goes on with its own head; a language model gets a new one.
+  private func initialModel(
+    _ source: URL, encoder: ConversationEncoder, seed: UInt64
+  ) throws -> RewardModel {
+    let folder = try ModelFolder(source)
+    if folder.architecture != folder.configuration.family.causalArchitecture {
+      return try RewardModel(folder)
+    }
+    return try RewardModel(
+      from: CausalLM(folder), head: configuration.head.head,
+      endOfText: encoder.endOfText, seed: seed)
+  }
+}

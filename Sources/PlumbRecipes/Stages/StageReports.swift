@@ -1,0 +1,72 @@
+import Foundation
+import PlumbModels
+
+/// A training curve with its validation points, from the stage's own metrics.
+func trainingSection(
+  _ context: StageContext, title: String, metric: String, label: String
+) throws -> [ReportSection] {
+  let train = smoothed(try context.series(metric))
+  let validation = try context.series("eval_\(metric)")
+  var series = [Chart.Series("training", train)]
+  if !validation.isEmpty {
+    series.append(
+      Chart.Series("validation", validation.map { Chart.Point(Double($0.step), $0.value) }))
+  }
+  guard !train.isEmpty else { return [] }
+  return [
+    ReportSection(
+      "\(title) `\(context.stage)`: training",
+      [
+        .charts([
+          Chart(
+            label, x: .init("step"), y: .init(label), .lines(series))
+        ])
+      ])
+  ]
+}
+
+/// The curves of a policy's training, and the last values as figures.
+func policyResult(
+  _ context: StageContext, title: String, metrics: [(name: String, label: String)]
+) throws -> StageResult {
+  var charts: [Chart] = []
+  var figures: [Figure] = []
+  for (name, label) in metrics {
+    let series = try context.series(name)
+    guard let last = series.last else { continue }
+    charts.append(
+      Chart(
+        label, x: .init("step"), y: .init(label),
+        .lines([
+          Chart.Series(name, series.map { Chart.Point(Double($0.step), $0.value) })
+        ])))
+    figures.append(Figure("final/\(name)", last.value, sampleSize: series.count))
+  }
+  return StageResult(
+    figures: figures,
+    sections: [ReportSection("\(title) `\(context.stage)`", [.charts(charts)])])
+}
+
+/// Means over runs of steps, so that at most about 100 points are drawn.
+func smoothed(_ series: [(step: Int, value: Double)]) -> [Chart.Point] {
+  let width = max(1, series.count / 100)
+  return stride(from: 0, to: series.count, by: width).map { start in
+    let run = series[start..<min(series.count, start + width)]
+    let mean = run.reduce(0) { $0 + $1.value } / Double(run.count)
+    return Chart.Point(Double(run[run.endIndex - 1].step), mean)
+  }
+}
+
+/// Rounds, tokens and a rough time of a policy's training, for `--dry-run`.
+///
+/// Sampling reads every weight once per token and row of 16; training costs 6 FLOP per weight and
+/// token, judging and reference passes 2 each; 100 GFLOP/s.
+func policyPlan(
+  _ summary: String, parameters: Int, responses: Int, newTokens: Int, trainingPasses: Int
+) -> StagePlan {
+  let tokens = responses * newTokens
+  let perToken = Double(parameters) * (2 * 5 + 6 * Double(trainingPasses) * 1.5)
+  return StagePlan(
+    summary, sizes: ["responses": responses, "tokens": tokens, "parameters": parameters],
+    seconds: Double(tokens) * perToken / 100e9)
+}
