@@ -77,6 +77,7 @@ import Testing
     #expect(try folder.text("timings.jsonl").contains("tokens_per_second"))
     #expect(try !folder.text("metrics.jsonl").contains("second\":"))
     #expect(!folder.exists("stages/second/checkpoints"))
+    #expect(try folder.text("report.html").contains("second moved"))
   }
 
   @Test func theSameRecipeTwiceGivesTheSameBytes() throws {

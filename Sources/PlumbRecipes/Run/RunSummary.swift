@@ -27,10 +27,9 @@ public struct RunSummary: Sendable {
   public var figures: [Figure] {
     stages.flatMap { stage in
       stage.result.figures.map { figure in
-        Figure(
-          "\(stage.name)/\(figure.name)", figure.value,
-          interval: figure.interval.flatMap { $0.count == 2 ? $0[0]...$0[1] : nil },
-          unit: figure.unit, sampleSize: figure.sampleSize)
+        var named = figure
+        named.name = "\(stage.name)/\(figure.name)"
+        return named
       }
     }
   }

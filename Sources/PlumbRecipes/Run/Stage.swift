@@ -88,15 +88,15 @@ public struct StagePlan: Sendable, Equatable {
 /// A measured quantity of the report and of `summary.json`.
 public struct Figure: Codable, Hashable, Sendable {
   /// The name; `summary.json` puts the stage's name and a slash before it.
-  public let name: String
+  public var name: String
   /// The value.
-  public let value: Double
+  public var value: Double
   /// The ends of the 95 % interval, lower first; nil where there is none.
-  public let interval: [Double]?
+  public var interval: [Double]?
   /// The unit, such as `nats/token`; empty for a share or a count.
-  public let unit: String
+  public var unit: String
   /// The number of independent things the value was measured on.
-  public let sampleSize: Int
+  public var sampleSize: Int
 
   /// A figure.
   public init(

@@ -21,7 +21,7 @@ extension Chart {
     let slot = (PlotFrame.width - 80) / Double(max(1, names.count))
     let lines = names.map { SVGCanvas.wrapped($0, size: 12, width: slot - 8) }
     let fits = lines.allSatisfy { $0.allSatisfy { SVGCanvas.width(of: $0, size: 12) <= slot - 4 } }
-    let short = names.map { SVGCanvas.shortened($0, size: 12, width: 110) }
+    let short = names.map { SVGCanvas.shortened($0, size: 12, width: 100) }
     let longest = short.map { SVGCanvas.width(of: $0, size: 12) }.max() ?? 0
     let depth = fits ? 4 + 15 * Double(lines.map(\.count).max() ?? 1) : 12 + 0.6 * longest
     var frame = PlotFrame(

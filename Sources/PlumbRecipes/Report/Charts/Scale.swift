@@ -28,7 +28,9 @@ struct Scale {
     var low = usable.min() ?? (axis.scale == .linear ? 0 : 1)
     var high = usable.max() ?? (axis.scale == .linear ? 1 : 10)
     if includesZero, axis.scale == .linear { (low, high) = (min(low, 0), max(high, 0)) }
-    let fixed = axis.range.flatMap { $0.count == 2 && $0[0] < $0[1] ? $0 : nil }
+    let fixed = axis.range.flatMap { ends in
+      ends.count == 2 && ends[0] < ends[1] && (axis.scale == .linear || ends[0] > 0) ? ends : nil
+    }
     switch axis.scale {
     case .linear:
       if low == high {
@@ -41,7 +43,7 @@ struct Scale {
       ticks = Self.linearTicks(from: self.low, to: self.high, step: step)
     case .logarithmic:
       let room = low == high ? 2 : pow(high / low, 0.05)
-      self.low = fixed.map { $0[0] > 0 ? $0[0] : low } ?? low / room
+      self.low = fixed?[0] ?? low / room
       self.high = fixed?[1] ?? high * room
       ticks = Self.logarithmicTicks(from: self.low, to: self.high, count: tickCount)
     }
