@@ -114,8 +114,11 @@ public struct DecoderConfiguration: Hashable, Sendable {
       guard !holds else { return }
       throw .invalidValue(path: path, key: key, expected: expected, found: "\(found)")
     }
+    // Far above any model, and far below where the number of parameters would overflow.
+    let (longest, deepest) = (1 << 24, 1024)
     for (key, size) in sizes {
-      try require(size > 0 && size <= Int32.max, key, "a positive integer", size)
+      let limit = key == names.layers ? deepest : longest
+      try require(1...limit ~= size, key, "an integer from 1 to \(limit)", size)
     }
     try require(
       headCount % keyValueHeadCount == 0, "num_key_value_heads",

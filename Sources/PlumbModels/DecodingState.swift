@@ -19,8 +19,16 @@ public struct DecodingState: Sendable {
 
   /// A state without rows, reading the weights as they are now.
   public init(_ model: CausalLM) {
-    decoder = model.decoder
-    parameters = model.parameters.frozen
+    self.init(decoder: model.decoder, parameters: model.parameters)
+  }
+
+  /// A state for a decoder whose parameters lie in a block with others, for example a value head.
+  /// - Parameters:
+  ///   - decoder: declared with an output head.
+  ///   - parameters: the weights as they are now; later changes are not seen.
+  public init(decoder: Decoder, parameters: ParameterBlock) {
+    self.decoder = decoder
+    self.parameters = parameters.frozen
   }
 
   /// The number of sequences, B.
