@@ -221,6 +221,16 @@ import Testing
     try expectSameOutcome(folder)
   }
 
+  @Test func anInterruptionBetweenStagesStartsNoOther() throws {
+    let folder = try TemporaryFolder()
+    let control = WalkStage.Control()
+    control.interruptsAfter = ("first", 6)
+    #expect(throws: RunInterruption.self) { try run(folder, control: control) }
+    #expect(control.steps.last == "first:6")
+    try run(folder)
+    try expectSameOutcome(folder)
+  }
+
   @Test func onlyTheNewestCheckpointsAreKept() throws {
     let folder = try TemporaryFolder()
     let dying = WalkStage.Control()

@@ -97,6 +97,9 @@ public final class Runner {
         try RunFiles.remove(folder(of: index).appending(path: RunLayout.checkpointsName))
         emit(.stageFinished(stage: old.stage, seconds: old.seconds, skipped: true))
       case .fresh, .resumed:
+        if interrupted() {
+          throw RunInterruption(stage: recipe.stages[index].name, step: 0, saved: false)
+        }
         record = try runStage(index, state, fingerprints[index])
       }
       done.append(
