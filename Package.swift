@@ -24,6 +24,12 @@ func tests(_ library: String, _ dependencies: [Target.Dependency] = []) -> Targe
     swiftSettings: swiftSettings)
 }
 
+/// What a program that uses Plumb as a library may import.
+let libraries: [Target.Dependency] = [
+  "PlumbTensors", "PlumbTokenizers", "PlumbCheckpoints", "PlumbModels", "PlumbOptimizers", "PlumbData",
+  "PlumbPreferences", "PlumbRollouts", "PlumbObjectives", "PlumbEvaluation",
+]
+
 let package = Package(
   name: "plumb",
   products: [
@@ -77,6 +83,13 @@ let package = Package(
       dependencies: [
         "PlumbRecipes", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
+      swiftSettings: swiftSettings),
+
+    .executableTarget(
+      name: "TrainRewardModel", dependencies: libraries, path: "examples/TrainRewardModel",
+      swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "CustomJudge", dependencies: libraries, path: "examples/CustomJudge",
       swiftSettings: swiftSettings),
 
     .target(
