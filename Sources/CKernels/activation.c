@@ -4,7 +4,7 @@
 // y = silu(gate) up, silu(a) = a / (1 + e^-a); a row of x holds `columns` gates, then as many ups
 // (Shazeer 2020, "GLU variants improve transformer").
 BODY void swiglu_body(size_t rows, size_t columns, const float *restrict x, float *restrict y) {
-  RELAXED
+  STRICT
   for (size_t row = 0; row < rows; row++, x += 2 * columns, y += columns)
     for (size_t i = 0; i < columns; i++)
       y[i] = x[i] / (1 + fast_exp(-x[i])) * x[columns + i];
@@ -25,7 +25,7 @@ void plumb_swiglu_naive(size_t rows, size_t columns, const float *x, float *y) {
 // With s = sigmoid(gate): dgate = g up s (1 + gate (1 - s)), dup = g gate s.
 BODY void swiglu_backward_body(size_t rows, size_t columns, const float *restrict g,
                                const float *restrict x, float *restrict dx, bool fresh) {
-  RELAXED
+  STRICT
   for (size_t row = 0; row < rows; row++, x += 2 * columns, dx += 2 * columns, g += columns)
     for (size_t i = 0; i < columns; i++) {
       float gate = x[i], up = x[columns + i];
@@ -51,7 +51,7 @@ CLONES void plumb_swiglu_backward(size_t rows, size_t columns, const float *rest
 // The tanh form of GELU ("gelu_new"): x (1 + tanh(u / 2)) / 2 = x sigmoid(u),
 // u = 2 sqrt(2 / pi) (x + 0.044715 x^3) (Hendrycks and Gimpel 2016).
 BODY void gelu_body(size_t count, const float *restrict x, float *restrict y) {
-  RELAXED
+  STRICT
   for (size_t i = 0; i < count; i++) {
     float u = GELU_SCALE * x[i] * (1 + GELU_CUBIC * (x[i] * x[i]));
     y[i] = x[i] / (1 + fast_exp(-u));
@@ -71,7 +71,7 @@ void plumb_gelu_naive(size_t count, const float *x, float *y) {
 
 BODY void gelu_backward_body(size_t count, const float *restrict g, const float *restrict x,
                              float *restrict dx, bool fresh) {
-  RELAXED
+  STRICT
   for (size_t i = 0; i < count; i++) {
     float square = x[i] * x[i];
     float s = 1 / (1 + fast_exp(-(GELU_SCALE * x[i] * (1 + GELU_CUBIC * square))));

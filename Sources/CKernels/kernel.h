@@ -73,4 +73,16 @@ BODY float largest(const float *x, size_t count) {
   return result;
 }
 
+// Sixteen lanes: one register of AVX-512, two of AVX2. Loads need no alignment beyond a float's.
+#define LANES 16
+typedef float lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float))));
+
+BODY float sum_of_lanes(const lanes *x) {
+  float parts[LANES];
+  memcpy(parts, x, sizeof parts);
+  for (int width = LANES / 2; width > 0; width /= 2)
+    for (int i = 0; i < width; i++) parts[i] += parts[i + width];
+  return parts[0];
+}
+
 #endif

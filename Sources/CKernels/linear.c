@@ -1,25 +1,23 @@
 // Matrix products too small for OpenBLAS, which packs its operands first, and sums over rows.
 #include "kernel.h"
 
-#define LANES 16
-
-/// The dot products of up to four rows of x with four rows of w, lane by lane, so that the sum of a
-/// row does not depend on how many rows are computed together.
+/// The dot products of up to two rows of x with up to four rows of w, lane by lane, so that the sum
+/// of a row does not depend on how many rows are computed together.
 BODY void block_of_dots(size_t x_rows, size_t w_rows, size_t inner, const float *restrict x,
                         const float *restrict w, float *restrict y, size_t y_stride) {
-  RELAXED
-  float sums[4][4][LANES];
-  memset(sums, 0, sizeof sums);
+  STRICT
+  lanes sums[2][4] = {{{0}}};
   size_t k = 0;
-  for (; k + LANES <= inner; k += LANES)
+  for (; k + LANES <= inner; k += LANES) {
+#pragma clang loop unroll(full)
     for (size_t i = 0; i < x_rows; i++)
+#pragma clang loop unroll(full)
       for (size_t j = 0; j < w_rows; j++)
-        for (int lane = 0; lane < LANES; lane++)
-          sums[i][j][lane] += x[i * inner + k + lane] * w[j * inner + k + lane];
+        sums[i][j] += *(const lanes *)(x + i * inner + k) * *(const lanes *)(w + j * inner + k);
+  }
   for (size_t i = 0; i < x_rows; i++)
     for (size_t j = 0; j < w_rows; j++) {
-      float total = 0;
-      for (int lane = 0; lane < LANES; lane++) total += sums[i][j][lane];
+      float total = sum_of_lanes(&sums[i][j]);
       for (size_t rest = k; rest < inner; rest++) total += x[i * inner + rest] * w[j * inner + rest];
       y[i * y_stride + j] = total;
     }
@@ -35,14 +33,17 @@ BODY void skinny_rows(size_t x_rows, size_t outer, size_t inner, const float *re
 
 CLONES void plumb_skinny_linear(size_t rows, size_t outer, size_t inner, const float *restrict x,
                                 const float *restrict w, float *restrict y, size_t y_stride) {
-  size_t i = 0;
-  for (; i + 4 <= rows; i += 4)
-    skinny_rows(4, outer, inner, x + i * inner, w, y + i * y_stride, y_stride);
-  x += i * inner;
-  y += i * y_stride;
-  if (rows - i == 3) skinny_rows(3, outer, inner, x, w, y, y_stride);
-  if (rows - i == 2) skinny_rows(2, outer, inner, x, w, y, y_stride);
-  if (rows - i == 1) skinny_rows(1, outer, inner, x, w, y, y_stride);
+  // Blocks of w stay in the first cache while all rows of x pass by.
+  const size_t block = 64;
+  for (size_t first = 0; first < outer; first += block) {
+    size_t count = outer - first < block ? outer - first : block;
+    const float *part = w + first * inner;
+    size_t i = 0;
+    for (; i + 2 <= rows; i += 2)
+      skinny_rows(2, count, inner, x + i * inner, part, y + i * y_stride + first, y_stride);
+    for (; i < rows; i++)
+      skinny_rows(1, count, inner, x + i * inner, part, y + i * y_stride + first, y_stride);
+  }
 }
 
 void plumb_skinny_linear_naive(size_t rows, size_t outer, size_t inner, const float *x,

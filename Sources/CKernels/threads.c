@@ -1,4 +1,4 @@
-// A small persistent pool: static assignment of chunks to threads, a short spin before sleeping.
+// A small persistent pool: threads take chunks in turn, and spin shortly before they sleep.
 //
 // OpenBLAS has its own pool, whose workers keep spinning after a call; two pools would fight for the
 // cores. OpenBLAS therefore runs on one thread, and matrix products are divided over this pool.
@@ -30,8 +30,8 @@ static struct {
   void (*work)(void *, int);
   void *context;
   int chunks;
-  int threads;
 } job;
+static atomic_int next_chunk;   // of `job` that no thread has taken yet
 static atomic_uint generation;  // of `job`
 static atomic_int running;      // workers that have not finished the job yet
 
@@ -42,8 +42,12 @@ void *plumb_thread_slot(void) { return slot; }
 
 void plumb_set_thread_slot(void *pointer) { slot = pointer; }
 
-static void run_share(int thread) {
-  for (int chunk = thread; chunk < job.chunks; chunk += job.threads) job.work(job.context, chunk);
+static void run_share(void) {
+  for (;;) {
+    int chunk = atomic_fetch_add_explicit(&next_chunk, 1, memory_order_relaxed);
+    if (chunk >= job.chunks) return;
+    job.work(job.context, chunk);
+  }
 }
 
 static unsigned await_job(unsigned seen) {
@@ -72,7 +76,7 @@ static void *worker(void *argument) {
   unsigned seen = start.seen;
   for (;;) {
     seen = await_job(seen);
-    run_share(start.thread);
+    if (start.thread < atomic_load(&thread_count)) run_share();
     if (atomic_fetch_sub_explicit(&running, 1, memory_order_acq_rel) == 1) {
       pthread_mutex_lock(&sleeping);
       pthread_cond_signal(&finished);
@@ -117,7 +121,7 @@ void plumb_parallel(int chunks, void (*work)(void *, int), void *context) {
   job.work = work;
   job.context = context;
   job.chunks = chunks;
-  job.threads = threads;
+  atomic_store_explicit(&next_chunk, 0, memory_order_relaxed);
   if (threads > 1) {
     // Every started worker takes part in the count; those beyond `threads` have an empty share.
     atomic_store_explicit(&running, worker_count, memory_order_relaxed);
@@ -127,7 +131,7 @@ void plumb_parallel(int chunks, void (*work)(void *, int), void *context) {
     pthread_mutex_unlock(&sleeping);
   }
   is_inside = true;
-  run_share(0);
+  run_share();
   is_inside = false;
   if (threads > 1) {
     for (int i = 0; i < SPINS && atomic_load_explicit(&running, memory_order_acquire) != 0; i++)

@@ -63,15 +63,6 @@ extension Tensor {
     }
   }
 
-  /// The columns of a range: [N, C] to [N, range.count]; the other columns get gradient 0.
-  public func columns(in range: Range<Int>) -> Tensor {
-    precondition(shape.rank == 2, "columns(in:): expected a matrix, found shape \(shape)")
-    precondition(
-      range.lowerBound >= 0 && range.upperBound <= shape[1],
-      "columns(in:): expected a range within 0 ..< \(shape[1]), found \(range)")
-    return columns(at: Array(range))
-  }
-
   private static func check(_ indices: [Int], below bound: Int, _ operation: String) {
     for index in indices {
       precondition(

@@ -101,7 +101,7 @@ private func matrix(_ x: Tensor, _ isTransposed: Bool) -> MatrixView {
 }
 
 /// Up to this many rows our own kernel beats OpenBLAS, which first packs the whole weight.
-private let skinnyRows = 8
+private let skinnyRows = 24
 
 private func skinnyLinear(_ x: Tensor, _ weight: Tensor, into y: UnsafeMutablePointer<Float>) {
   let (rows, inner, outer) = (x.shape[0], x.shape[1], weight.shape[0])

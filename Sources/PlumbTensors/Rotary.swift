@@ -37,10 +37,11 @@ public func rotary(
       }
     }
   }
+  let receiver = x.withoutValues
   return Tensor.make(x.shape, inputs: [x]) { result in
     result.withBase { turn(x, $0, 1, true) }
   } pullback: { gradient, cotangents in
-    cotangents.accumulate(into: x) { dx, isFresh in
+    cotangents.accumulate(into: receiver) { dx, isFresh in
       dx.withBase { turn(gradient, $0, -1, isFresh) }
     }
   }

@@ -37,8 +37,9 @@ private func rowOperation(
     let start = range.lowerBound * columns
     forward(range.count, columns, x.base + start, storage.base + start)
   }
+  let receiver = x.withoutValues
   let node = Node.recorded(x.shape, inputs: [x]) { gradient, cotangents in
-    cotangents.accumulate(into: x) { dx, isFresh in
+    cotangents.accumulate(into: receiver) { dx, isFresh in
       dx.withBase { dx in
         Threads.split(rows, grain: grain) { range in
           let start = range.lowerBound * columns

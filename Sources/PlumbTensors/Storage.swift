@@ -39,6 +39,7 @@ final class Storage: @unchecked Sendable {
 private enum StoragePool {
   /// Idle memory above this many bytes goes back to the system.
   static let idleLimit = 1 << 30
+  static let hugePage = 2 << 20
 
   struct Idle {
     var addresses: [[UInt]] = Array(repeating: [], count: 256)
@@ -62,9 +63,14 @@ private enum StoragePool {
     }
     if let reused, let pointer = UnsafeMutablePointer<Float>(bitPattern: reused) { return pointer }
     var memory: UnsafeMutableRawPointer?
-    guard posix_memalign(&memory, 64, bytes) == 0, let memory else {
+    // Huge pages for what fills several: one fault in place of 512, where the system allows it.
+    let isHuge = bytes >= 4 * hugePage
+    guard posix_memalign(&memory, isHuge ? hugePage : 64, bytes) == 0, let memory else {
       fatalError("Storage: no memory for \(count) scalars (\(bytes) bytes)")
     }
+    #if os(Linux)
+      if isHuge { madvise(memory, bytes, Int32(MADV_HUGEPAGE)) }
+    #endif
     return memory.bindMemory(to: Float.self, capacity: count)
   }
 

@@ -17,8 +17,8 @@ int plumb_thread_count(void);
 
 /// Calls work(context, i) once for every i in 0..<chunks and returns when all are done.
 ///
-/// Chunk i runs on thread i modulo the thread count. A nested call, and a call while another thread
-/// holds the workers, runs its chunks one after the other on the caller's thread.
+/// Which thread runs a chunk is left open: work must depend on the index only. A nested call, and a
+/// call while another thread holds the workers, runs its chunks in order on the caller's thread.
 void plumb_parallel(int chunks, void (*work)(void *context, int chunk), void *context);
 
 /// The pointer that the calling thread last kept with `plumb_set_thread_slot`, first null.
