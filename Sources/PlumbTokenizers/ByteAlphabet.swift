@@ -1,7 +1,7 @@
 /// GPT-2's spelling of bytes as visible characters, in which byte-level vocabularies are written.
 ///
-/// Printable Latin-1 bytes stand for themselves; the other 68 are shifted to U+0100 and up, so that a
-/// space is "Ġ" and a newline "Ċ" (openai/gpt-2, `encoder.py`, `bytes_to_unicode`).
+/// Printable Latin-1 bytes stand for themselves; the other 68 are shifted to U+0100 and up, so that
+/// a space is "Ġ" and a newline "Ċ" (openai/gpt-2, `encoder.py`, `bytes_to_unicode`).
 enum ByteAlphabet {
   /// The scalar that spells each byte.
   static let scalars: [Unicode.Scalar] = {

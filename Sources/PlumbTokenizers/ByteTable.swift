@@ -1,7 +1,7 @@
 /// Byte strings numbered in the order of their insertion, found by content.
 ///
-/// Open addressing over one arena. Keys are compared as bytes: a `[String: Int]` would take canonically
-/// equivalent texts for one key, and would cost an allocation per entry.
+/// Open addressing over one arena. Keys are compared as bytes: a `[String: Int]` would take
+/// canonically equivalent texts for one key, and would cost an allocation per entry.
 struct ByteTable: Sendable {
   private var arena: [UInt8] = []
   private var ends: [Int] = []

@@ -1,7 +1,7 @@
 /// What a pre-tokenization pattern asks of a character: `\p{L}`, `\p{N}`, `\s`, and `[\r\n]`.
 ///
-/// The classes are disjoint. `\s` is Unicode's White_Space, as in the regex engines that Hugging Face
-/// tokenizers uses.
+/// The classes are disjoint. `\s` is Unicode's White_Space, as in the regex engines that Hugging
+/// Face tokenizers uses.
 enum CharacterClass: UInt8 {
   case other
   case letter

@@ -5,8 +5,8 @@ public enum ChatTemplate: String, Codable, Sendable, CaseIterable {
   /// The contents with empty lines between and behind them: for base models without markers.
   case plain
 
-  /// The template in Jinja, for `chat_template` of `tokenizer_config.json`; transformers renders with
-  /// it what `ConversationEncoder` encodes.
+  /// The template in Jinja, for `chat_template` of `tokenizer_config.json`; transformers renders
+  /// with it what `ConversationEncoder` encodes.
   public var jinja: String {
     switch self {
     case .chatML:

@@ -1,9 +1,9 @@
 /// Turns conversations into token ids and a model's answers back into text.
 ///
-/// Prompt and response are encoded separately and concatenated, so that no token spans both. Markers
-/// go in by id; what people wrote is never parsed into special tokens, whatever it looks like. (Added
-/// tokens that are not special, such as Qwen's `<tool_call>`, are words of the vocabulary and are found
-/// in any text.)
+/// Prompt and response are encoded separately and concatenated, so that no token spans both.
+/// Markers go in by id; what people wrote is never parsed into special tokens, whatever it looks
+/// like. (Added tokens that are not special, such as Qwen's `<tool_call>`, are words of the
+/// vocabulary and are found in any text.)
 public struct ConversationEncoder: Sendable {
   /// The tokenizer.
   public let tokenizer: Tokenizer
@@ -54,7 +54,7 @@ public struct ConversationEncoder: Sendable {
     assistant = reader.encode("assistant\n", parsingSpecialTokens: false)
   }
 
-  /// The token that ends a text, in GPT-2's, Qwen2's and SmolLM2's vocabularies and in trained ones.
+  /// The token that ends a text for GPT-2, Qwen2 and SmolLM2, and in trained vocabularies.
   public static let endOfTextToken = "<|endoftext|>"
 
   /// The ids of a conversation up to where the assistant's answer begins.

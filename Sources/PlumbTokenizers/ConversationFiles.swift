@@ -7,9 +7,9 @@ extension ConversationEncoder {
 
   /// Reads the tokenizer of a model's folder and finds out its template.
   ///
-  /// The template is the one that `write(to:)` noted in `tokenizer_config.json`; without a note, it is
-  /// ChatML if the vocabulary has its markers, else plain. A text ends with `<|endoftext|>`; without
-  /// it, with the `eos_token` of `tokenizer_config.json`, or the `eos_token_id` of
+  /// The template is the one that `write(to:)` noted in `tokenizer_config.json`; without a note, it
+  /// is ChatML if the vocabulary has its markers, else plain. A text ends with `<|endoftext|>`;
+  /// without it, with the `eos_token` of `tokenizer_config.json`, or the `eos_token_id` of
   /// `generation_config.json` or `config.json`.
   public static func load(from directory: URL) throws -> ConversationEncoder {
     let tokenizer = try Tokenizer(contentsOf: directory)

@@ -2,8 +2,9 @@ import Synchronization
 
 /// Ids of the pre-tokens met before, shared by all copies of a tokenizer.
 ///
-/// Words repeat: most pre-tokens are found here without a merge. The memo only saves work; what it holds
-/// never changes a result. If another thread has it, a caller works with an empty one of its own.
+/// Words repeat: most pre-tokens are found here without a merge. The memo only saves work; what it
+/// holds never changes a result. If another thread has it, a caller works with an empty one of its
+/// own.
 final class EncodingMemo: Sendable {
   /// The table itself, and the scratch memory of the merge loop.
   struct Contents: Sendable {

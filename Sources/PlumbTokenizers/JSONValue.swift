@@ -1,8 +1,8 @@
 /// A parsed JSON text that keeps the order of keys and the exact scalars of strings.
 ///
-/// Foundation's `JSONSerialization` puts keys into a `[String: Any]`, and Swift strings are equal when
-/// they are canonically equivalent: two different tokens could become one. Here an object is a list,
-/// and nothing is compared as a `String`.
+/// Foundation's `JSONSerialization` puts keys into a `[String: Any]`, and Swift strings are equal
+/// when they are canonically equivalent: two different tokens could become one. Here an object is a
+/// list, and nothing is compared as a `String`.
 enum JSONValue: Sendable {
   case null
   case bool(Bool)

@@ -1,5 +1,6 @@
 extension JSONValue {
-  /// The value as JSON text in UTF-8, indented by two spaces, keys in their order, with a last newline.
+  /// The value as JSON text in UTF-8, indented by two spaces, keys in their order, with a last
+  /// newline.
   func serialized() -> [UInt8] {
     var output: [UInt8] = []
     write(to: &output, indent: 0)

@@ -1,10 +1,10 @@
 /// Learns merge rules from counted pre-tokens: the most frequent pair first.
 ///
-/// The same bookkeeping as the `BpeTrainer` of Hugging Face `tokenizers`, so that the same texts give
-/// the same rules: of equally frequent pairs, the one with the smaller ids comes first; a pair whose
-/// spelling is a token already merges into that token.
+/// The same bookkeeping as the `BpeTrainer` of Hugging Face `tokenizers`, so that the same texts
+/// give the same rules: of equally frequent pairs, the one with the smaller ids comes first; a pair
+/// whose spelling is a token already merges into that token.
 struct MergeTrainer {
-  /// All pre-tokens end to end; those of word `w` are `symbols[starts[w]..<starts[w] + lengths[w]]`.
+  /// All pre-tokens end to end; word `w` has `lengths[w]` symbols from `starts[w]` on.
   private var symbols: [Int32] = []
   private var starts: [Int] = []
   private var lengths: [Int] = []

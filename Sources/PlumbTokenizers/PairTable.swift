@@ -1,7 +1,7 @@
 /// A map from a pair of token ids to a number, by open addressing.
 ///
-/// A merge loop asks for every adjacent pair; this costs one multiplication and mostly one cache line,
-/// where `Dictionary` hashes with SipHash.
+/// A merge loop asks for every adjacent pair; this costs one multiplication and mostly one cache
+/// line, where `Dictionary` hashes with SipHash.
 struct PairTable: Sendable {
   private struct Slot {
     var key: UInt64

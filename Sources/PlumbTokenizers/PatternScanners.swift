@@ -63,8 +63,8 @@ extension ClassifiedText {
 
   /// The match of `\s+(?!\S)|\s+` or, if it cuts after newlines, of `\s*[\r\n]+|\s+(?!\S)|\s+`.
   ///
-  /// Before something visible, the last whitespace character of a run is left to it, unless it is the
-  /// only one.
+  /// Before something visible, the last whitespace character of a run is left to it, unless it is
+  /// the only one.
   private func whitespaceEnd(
     from start: Int, to end: Int, cuttingAfterNewline: Bool = false
   ) -> Int {

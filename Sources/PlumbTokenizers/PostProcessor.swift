@@ -1,6 +1,7 @@
 /// The tokens that `post_processor` puts around a whole text.
 ///
-/// `ByteLevel` only shifts offsets, which are not kept here; `TemplateProcessing` adds tokens by name.
+/// `ByteLevel` only shifts offsets, which are not kept here; `TemplateProcessing` adds tokens by
+/// name.
 struct PostProcessor {
   var prefix: [String] = []
   var suffix: [String] = []

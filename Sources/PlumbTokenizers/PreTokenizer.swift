@@ -7,7 +7,7 @@ public struct PreTokenizer: Hashable, Sendable {
   public enum Step: Hashable, Sendable {
     /// GPT-2's regular expression (Radford 2019).
     case gpt2
-    /// Qwen2's and Llama 3's regular expression; the two differ in the longest run of digits: 1 and 3.
+    /// Qwen2's and Llama 3's regular expression; their runs of digits are at most 1 and 3 long.
     case qwen2(digits: Int)
     /// Every number character alone, or runs of them, apart from the rest.
     case digits(individual: Bool)

@@ -1,7 +1,8 @@
 extension Tokenizer {
   /// The text of `ids`.
   ///
-  /// Bytes that are not UTF-8 (a character cut in the middle) and ids that no token has become U+FFFD.
+  /// Bytes that are not UTF-8 (a character cut in the middle) and ids that no token has become
+  /// U+FFFD.
   /// - Parameters:
   ///   - ids: token ids.
   ///   - skippingSpecialTokens: whether special tokens are left out.
@@ -18,6 +19,7 @@ extension Tokenizer {
     return String(decoding: bytes, as: UTF8.self)
   }
 
-  /// The bytes that `id` stands for, which need not be whole characters; nil if no token has this id.
+  /// The bytes that `id` stands for, which need not be whole characters; nil if no token has this
+  /// id.
   public func bytes(of id: Int) -> [UInt8]? { vocabulary.bytes(of: id) }
 }

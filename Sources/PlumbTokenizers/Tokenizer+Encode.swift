@@ -3,8 +3,8 @@ extension Tokenizer {
   ///
   /// - Parameters:
   ///   - text: any text.
-  ///   - parsingSpecialTokens: whether "<|endoftext|>" in the text is the special token (true), or just
-  ///     these 13 characters (false). Added tokens that are not special are found in both cases.
+  ///   - parsingSpecialTokens: whether "<|endoftext|>" in the text is the special token (true), or
+  ///     just these 13 characters (false). Added tokens that are not special are found anyway.
   /// - Returns: ids in `0..<vocabularySize`.
   public func encode(_ text: String, parsingSpecialTokens: Bool = true) -> [Int] {
     var ids: [Int32] = []
@@ -27,8 +27,8 @@ private struct Encoding {
   var ids: [Int32] = []
   var scratch = BytePairModel.Scratch()
 
-  /// Added tokens are cut out of the raw text, then those looked for in normalized text, then the rest
-  /// is cut into pre-tokens.
+  /// Added tokens are cut out of the raw text, then those looked for in normalized text, then the
+  /// rest is cut into pre-tokens.
   mutating func add(_ text: String, parsingSpecialTokens: Bool) {
     withBytes(text) { encoding, bytes in
       encoding.split(bytes, encoding.tokenizer.rawMatcher, parsingSpecialTokens) {

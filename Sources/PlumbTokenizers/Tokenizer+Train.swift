@@ -1,9 +1,9 @@
 extension Tokenizer {
   /// Trains a byte-level BPE tokenizer (Sennrich 2016), as Hugging Face's `BpeTrainer` does.
   ///
-  /// Ids: the special tokens in their order, the 256 bytes, then one token per merge. The result depends
-  /// on the texts alone, not on their order. Special tokens inside the texts count as ordinary text,
-  /// and no merge spells one.
+  /// Ids: the special tokens in their order, the 256 bytes, then one token per merge. The result
+  /// depends on the texts alone, not on their order. Special tokens inside the texts count as
+  /// ordinary text, and no merge spells one.
   /// - Parameters:
   ///   - texts: the training texts; a pre-token never spans two of them.
   ///   - vocabularySize: tokens wanted; there are fewer if the texts run out of pairs.

@@ -2,9 +2,10 @@ public import Foundation
 
 /// A byte-level BPE tokenizer (Sennrich 2016; Radford 2019), equal to Hugging Face `tokenizers`.
 ///
-/// Token ids are `0..<vocabularySize`. Every text can be encoded; if the vocabulary holds all 256 bytes
-/// and nothing is normalized, decoding gives it back. Bytes that a vocabulary lacks (SmolLM2's lacks
-/// some control characters) become its unknown token, or nothing if it has none, as in `tokenizers`.
+/// Token ids are `0..<vocabularySize`. Every text can be encoded; if the vocabulary holds all 256
+/// bytes and nothing is normalized, decoding gives it back. Bytes that a vocabulary lacks
+/// (SmolLM2's lacks some control characters) become its unknown token, or nothing if it has none,
+/// as in `tokenizers`.
 public struct Tokenizer: Sendable {
   let vocabulary: Vocabulary
   let model: BytePairModel
@@ -31,7 +32,8 @@ public struct Tokenizer: Sendable {
   /// Where the tokenizer came from, for messages.
   public let path: String
 
-  /// Reads a `tokenizer.json`, or a folder with one, or a folder with `vocab.json` and `merges.txt`.
+  /// Reads a `tokenizer.json`, or a folder with one, or a folder with `vocab.json` and
+  /// `merges.txt`.
   ///
   /// Throws `TokenizerError` for everything that is damaged or not byte-level BPE.
   public init(contentsOf url: URL) throws {

@@ -1,4 +1,5 @@
-/// The parts of a tokenizer, as a file lists them or as training makes them, before they are checked.
+/// The parts of a tokenizer, as a file lists them or as training makes them, before they are
+/// checked.
 struct TokenizerDefinition: Sendable {
   /// Spellings and ids of the model's own vocabulary.
   var vocabulary: [(spelling: String, id: Int)] = []

@@ -1,7 +1,7 @@
 /// Why a tokenizer or a conversation template could not be read, written or used.
 ///
-/// Every case names the place (a path, with the key inside the file), what was expected and what was
-/// found; `description` is the sentence for a person.
+/// Every case names the place (a path, with the key inside the file), what was expected and what
+/// was found; `description` is the sentence for a person.
 public enum TokenizerError: Error, Hashable, Sendable, CustomStringConvertible {
   /// A file is missing or the system refused to read or write it.
   case file(path: String, reason: String)

@@ -4,8 +4,8 @@ import Foundation
 enum VocabularyFiles {
   /// The parts of the tokenizer in `folder`.
   ///
-  /// These files do not say how text is cut; `tokenizer_class` does: GPT-2's (also where there is no
-  /// configuration) or Qwen2's.
+  /// These files do not say how text is cut; `tokenizer_class` does: GPT-2's (also where there is
+  /// no configuration) or Qwen2's.
   static func definition(in folder: URL) throws(TokenizerError) -> TokenizerDefinition {
     let vocabularyFile = folder.appendingPathComponent("vocab.json")
     let mergesFile = folder.appendingPathComponent("merges.txt")

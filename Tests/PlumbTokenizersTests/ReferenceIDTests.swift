@@ -39,7 +39,8 @@ import Testing
         tokenizer.encode(expected.text, parsingSpecialTokens: false) == expected.unparsed,
         "\(expected.text.debugDescription)")
       #expect(tokenizer.prefixIDs + ids + tokenizer.suffixIDs == expected.with_ends)
-      // tokenizers reads an added "é" as the byte that this letter spells; here it decodes to itself.
+      // tokenizers reads an added "é" as the byte that this letter spells; here it decodes to
+      // itself.
       if name == "flags nfc" { continue }
       #expect(same(tokenizer.decode(ids), expected.decoded))
       #expect(same(tokenizer.decode(ids, skippingSpecialTokens: true), expected.skipped))
