@@ -81,7 +81,9 @@ let package = Package(
     .executableTarget(
       name: "plumb",
       dependencies: [
-        "PlumbRecipes", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "PlumbTensors", "PlumbTokenizers", "PlumbCheckpoints", "PlumbModels", "PlumbData",
+        "PlumbPreferences", "PlumbRollouts", "PlumbRecipes",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
 
@@ -120,7 +122,11 @@ let package = Package(
         "PlumbEvaluation",
       ]),
     .testTarget(
-      name: "CommandLineTests", dependencies: ["plumb", "PlumbTestSupport"],
+      name: "CommandLineTests",
+      dependencies: [
+        "plumb", "PlumbTestSupport", "PlumbTokenizers", "PlumbCheckpoints", "PlumbModels",
+        "PlumbPreferences",
+      ],
       swiftSettings: swiftSettings),
   ]
 )

@@ -13,7 +13,9 @@ final class InputFile: Sendable {
 
   init(_ url: URL) throws {
     path = url.path
-    descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
+    // `/dev/stdin` cannot be opened anew where it is a socket, as some programs start others.
+    descriptor =
+      url.path == "/dev/stdin" ? dup(STDIN_FILENO) : open(url.path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else {
       throw CheckpointError.system(.unreadable, path: url.path, "open")
     }

@@ -1,0 +1,8 @@
+import ArgumentParser
+
+/// Commands about model folders.
+struct ModelCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "model", abstract: "Look into model folders.",
+    subcommands: [ModelInfoCommand.self])
+}

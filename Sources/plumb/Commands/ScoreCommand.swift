@@ -1,0 +1,75 @@
+import ArgumentParser
+import PlumbCheckpoints
+import PlumbPreferences
+
+/// Scores responses with a reward model or a general preference model.
+struct ScoreCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "score",
+    abstract: "Score responses with a reward model or a general preference model.",
+    discussion: """
+      A row is one of
+        {"prompt": …, "response": …}
+        {"prompt": …, "chosen": …, "rejected": …}
+        {"tokens": […]}
+        {"chosen_tokens": […], "rejected_tokens": […]}
+      A reward model answers single responses with {"score": …}, and pairs with {"chosen_score": …, \
+      "rejected_score": …, "probability": …}: the probability that the chosen one is preferred, \
+      sigmoid(chosen_score - rejected_score). A general preference model answers single responses \
+      with {"embedding": […]}, and pairs with {"preference_score": …, "probability": …}, where the \
+      probability is sigmoid(preference_score / tau).
+
+      A prompt may be a text (one turn of the user) or a list of messages; "messages" is another \
+      name for it. Chosen and rejected may be lists of messages that end with the answer. Scores \
+      are read where the model was trained to be read: WorldPM's head at the first <|endoftext|> \
+      after the response, which is added where it lacks.
+
+        plumb score --model runs/quickstart/stages/preference-base < pairs.jsonl
+        echo '{"prompt": "2 + 2?", "response": "4"}' | plumb score --model DIR
+      """)
+
+  @OptionGroup var model: ModelOptions
+  @OptionGroup var input: InputOptions
+  @OptionGroup var threads: ThreadOptions
+
+  func run() throws {
+    threads.configure()
+    let judging = try JudgingModel(path: model.model)
+    let decoder = PreferenceRowDecoder(model: judging)
+    try RowPipeline(input: input.input, budget: 4096, work: \.tokenCount) { row in
+      try decoder.group(row)
+    } answer: { groups in
+      do {
+        switch judging.model {
+        case .reward(let model):
+          return try model.rawScores(groups: groups).map(Self.answer)
+        case .generalPreference(let model):
+          return try model.embeddings(groups: groups).map { Self.answer($0, model.options.tau) }
+        }
+      } catch PreferenceError.notFinite(_, let what, let value) {
+        throw CommandFailure("\(self.model.model): expected a finite \(what), found \(value)")
+      }
+    }.run()
+  }
+
+  private static func answer(_ scores: [Float]) -> JSONValue {
+    guard scores.count == 2 else { return .fields(["score": .float(scores[0])]) }
+    let judgement = Judgement(scores: scores.map(Double.init), source: "score")
+    return .fields([
+      "chosen_score": .float(scores[0]), "rejected_score": .float(scores[1]),
+      "probability": .number(judgement.probabilities[0][1]),
+    ])
+  }
+
+  private static func answer(_ embeddings: PreferenceEmbeddings, _ tau: Double) -> JSONValue {
+    guard embeddings.responses.count == 2 else {
+      return .fields(["embedding": .floats(embeddings.responses[0])])
+    }
+    let judgement = Judgement(
+      preferenceLogits: embeddings.preferenceLogits(tau: tau), source: "score")
+    return .fields([
+      "preference_score": .number(embeddings.score(0, over: 1)),
+      "probability": .number(judgement.probabilities[0][1]),
+    ])
+  }
+}

@@ -1,6 +1,0 @@
-import ArgumentParser
-
-@main
-struct Plumb: ParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "plumb")
-}

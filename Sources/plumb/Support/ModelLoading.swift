@@ -1,0 +1,123 @@
+import Foundation
+import PlumbModels
+import PlumbPreferences
+import PlumbTensors
+import PlumbTokenizers
+
+/// A language model with the tokenizer beside it.
+struct LanguageModel {
+  /// The model; its weights are only read.
+  let model: CausalLM
+  let texts: TextEncoder
+
+  /// Loads a folder; a preference model is refused with the command that fits it.
+  init(path: String) throws {
+    let folder = try openModel(path)
+    if let kind = folder.preferenceKind {
+      throw CommandFailure(
+        "\(path): expected a language model, found \(kind) (\(folder.architecture)); "
+          + "'plumb score' and 'plumb evaluate' read it")
+    }
+    var model = try CausalLM(folder)
+    try requireNumbers(model.parameters, path: path)
+    model.parameters.isFrozen = true
+    self.model = model
+    texts = try TextEncoder(path: path)
+  }
+}
+
+/// A reward model or general preference model with the tokenizer beside it.
+struct JudgingModel {
+  let model: PreferenceModel
+  let texts: TextEncoder
+
+  /// Loads a folder; a language model is refused with the command that fits it.
+  init(path: String) throws {
+    let folder = try openModel(path)
+    if folder.architecture == folder.configuration.family.causalArchitecture {
+      throw CommandFailure(
+        "\(path): expected a reward model or general preference model, found a language model "
+          + "(\(folder.architecture)); 'plumb generate' and 'plumb logprobs' read it")
+    }
+    model = try loadPreferenceModel(directory: folder.url)
+    try requireNumbers(model.parameters, path: path)
+    texts = try TextEncoder(path: path)
+  }
+
+  var configuration: DecoderConfiguration { model.decoder.configuration }
+
+  /// Where the head reads.
+  var readout: Readout {
+    switch model {
+    case .reward(let model): model.readout
+    case .generalPreference(let model): model.readout
+    }
+  }
+
+  /// Whether the prompt must be known apart from the response.
+  var needsPrompt: Bool {
+    guard case .generalPreference(let model) = model else { return false }
+    return model.options.isGated
+  }
+}
+
+/// The tokenizer and template of a model folder, which may have none.
+struct TextEncoder {
+  let path: String
+  /// Nil for a folder of weights alone, which takes rows of token ids only.
+  let encoder: ConversationEncoder?
+
+  init(path: String) throws {
+    self.path = path
+    let url = URL(filePath: path, directoryHint: .isDirectory)
+    let hasTokenizer = ["tokenizer.json", "vocab.json"].contains {
+      FileManager.default.fileExists(atPath: url.appending(path: $0).path)
+    }
+    encoder = hasTokenizer ? try ConversationEncoder.load(from: url) : nil
+  }
+
+  /// The encoder that a row with text needs.
+  func encoder(for row: Row) throws -> ConversationEncoder {
+    guard let encoder else {
+      throw row.fault(
+        "the row has text, but \(path) has no tokenizer",
+        expected: "tokenizer.json in the model folder, or rows of token ids",
+        found: "neither")
+    }
+    return encoder
+  }
+}
+
+extension ModelFolder {
+  /// What kind of preference model the architecture is, in words; nil for every other one.
+  var preferenceKind: String? {
+    guard architecture.hasPrefix(configuration.family.architectureStem) else { return nil }
+    if architecture.hasSuffix("ForGeneralPreference") { return "a general preference model" }
+    let isReward = ["ForRewardModel", "ForSequenceClassification"].contains {
+      architecture.hasSuffix($0)
+    }
+    return isReward ? "a reward model" : nil
+  }
+}
+
+/// Opens a model folder.
+func openModel(_ path: String) throws -> ModelFolder {
+  var isFolder: ObjCBool = false
+  let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+  guard exists, isFolder.boolValue else {
+    throw CommandFailure(
+      "\(path): expected a model folder, found \(exists ? "a file" : "nothing")")
+  }
+  return try ModelFolder(URL(filePath: path, directoryHint: .isDirectory))
+}
+
+/// Refuses weights that hold a NaN or an infinity: every answer would be one too.
+private func requireNumbers(_ parameters: ParameterBlock, path: String) throws {
+  guard !parameters.allFinite() else { return }
+  let layout = parameters.layout
+  let culprit = layout.entries.first { entry in
+    layout.id(named: entry.name).map { !parameters.values(of: $0).allSatisfy(\.isFinite) } ?? false
+  }
+  throw CommandFailure(
+    "\(path): tensor '\(culprit?.name ?? "?")': expected finite weights, found NaN or infinity")
+}

@@ -1,0 +1,63 @@
+import PlumbModels
+import PlumbPreferences
+import PlumbTokenizers
+
+/// Reads rows of one response, or of a chosen and a rejected one, for a preference model.
+struct PreferenceRowDecoder {
+  let model: JudgingModel
+
+  /// The row as token ids: a group of one or two responses that the model can read.
+  func group(_ row: Row) throws -> PreferenceGroup {
+    let group = try tokens(row)
+    for response in group.responses {
+      try row.check(group.prompt + model.readout.prepared(response), fit: model.configuration)
+    }
+    return group
+  }
+
+  /// The row as token ids, whatever their number.
+  func tokens(_ row: Row) throws -> PreferenceGroup {
+    let size = model.configuration.vocabularySize
+    if model.needsPrompt, row.has("tokens") || row.has("chosen_tokens") {
+      throw row.fault(
+        "the model weighs its scores by the prompt", expected: "\"prompt\" and responses",
+        found: "bare tokens")
+    }
+    if row.has("tokens") {
+      return PreferenceGroup(
+        prompt: [], responses: [try row.tokens("tokens", vocabularySize: size)])
+    }
+    if row.has("chosen_tokens"), row.has("rejected_tokens") {
+      return PreferenceGroup(
+        prompt: [],
+        responses: try ["chosen_tokens", "rejected_tokens"].map {
+          try row.tokens($0, vocabularySize: size)
+        })
+    }
+    if row.has("chosen"), row.has("rejected") {
+      let encoder = try model.texts.encoder(for: row)
+      let hasPrompt = row.has("prompt") || row.has("messages")
+      let prompt = hasPrompt ? try row.prompt() : try row.sharedPrompt("chosen")
+      return encode(
+        prompt, try ["chosen", "rejected"].map { try row.answer($0, to: prompt) }, encoder)
+    }
+    if row.has("prompt") || row.has("messages"), row.has("response") {
+      let encoder = try model.texts.encoder(for: row)
+      let prompt = try row.prompt()
+      return encode(prompt, [try row.answer("response", to: prompt)], encoder)
+    }
+    throw row.unknownForm(
+      expected: "\"prompt\" and \"response\", \"prompt\", \"chosen\" and \"rejected\", \"tokens\", "
+        + "or \"chosen_tokens\" and \"rejected_tokens\"")
+  }
+
+  private func encode(
+    _ prompt: [Message], _ responses: [String], _ encoder: ConversationEncoder
+  ) -> PreferenceGroup {
+    PreferenceGroup(
+      prompt: encoder.prompt(prompt).map(Int32.init),
+      responses: responses.map {
+        encoder.scored(prompt: prompt, response: $0).response.map(Int32.init)
+      })
+  }
+}
