@@ -49,10 +49,10 @@ public enum AtomicDirectory {
     let target = trimmed(url.path)
     let replaces = rename(target, aside) == 0
     guard replaces || errno == ENOENT else {
-      throw CheckpointError.system(.unwritable, path: url.path, "replace the folder")
+      throw CheckpointError.system(errno, .unwritable, path: url.path, "replace the folder")
     }
     guard rename(path, target) == 0 else {
-      let error = CheckpointError.system(.unwritable, path: url.path, "write the folder")
+      let error = CheckpointError.system(errno, .unwritable, path: url.path, "write the folder")
       if replaces { rename(aside, target) }
       throw error
     }
@@ -84,11 +84,11 @@ public enum AtomicDirectory {
   private static func flushOne(_ path: String, reportedAs url: URL) throws {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else {
-      throw CheckpointError.system(.unwritable, path: url.path, "flush to disk")
+      throw CheckpointError.system(errno, .unwritable, path: url.path, "flush to disk")
     }
     defer { close(descriptor) }
     guard fsync(descriptor) == 0 || errno == EINVAL else {
-      throw CheckpointError.system(.unwritable, path: url.path, "flush to disk")
+      throw CheckpointError.system(errno, .unwritable, path: url.path, "flush to disk")
     }
   }
 }

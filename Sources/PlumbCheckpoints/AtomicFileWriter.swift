@@ -58,12 +58,12 @@ public final class AtomicFileWriter {
     precondition(descriptor >= 0, "commit: expected an open file, found a committed one")
     try flush()
     guard fsync(descriptor) == 0 else {
-      throw CheckpointError.system(.unwritable, path: url.path, "flush to disk")
+      throw CheckpointError.system(errno, .unwritable, path: url.path, "flush to disk")
     }
     let closed = close(descriptor)
     descriptor = -1
     guard closed == 0, rename(temporaryPath, url.path) == 0 else {
-      let error = CheckpointError.system(.unwritable, path: url.path, "write")
+      let error = CheckpointError.system(errno, .unwritable, path: url.path, "write")
       unlink(temporaryPath)
       throw error
     }
@@ -86,7 +86,7 @@ func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, path: Strin
     if result >= 0 {
       done += result
     } else if errno != EINTR {
-      throw CheckpointError.system(.unwritable, path: path, "write")
+      throw CheckpointError.system(errno, .unwritable, path: path, "write")
     }
   }
 }
@@ -109,7 +109,7 @@ enum Partial {
       let result = create(path)
       if result >= 0 { return (path, result) }
       guard errno == EEXIST || errno == EINTR else {
-        throw CheckpointError.system(.unwritable, path: url.path, "write")
+        throw CheckpointError.system(errno, .unwritable, path: url.path, "write")
       }
     }
   }
@@ -123,12 +123,12 @@ enum Partial {
   static func flushFolder(of url: URL) throws {
     let descriptor = open(folder(of: url), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else {
-      throw CheckpointError.system(.unwritable, path: url.path, "flush the folder")
+      throw CheckpointError.system(errno, .unwritable, path: url.path, "flush the folder")
     }
     defer { close(descriptor) }
     // Some file systems cannot flush folders and say EINVAL; there is nothing more to be done then.
     guard fsync(descriptor) == 0 || errno == EINVAL else {
-      throw CheckpointError.system(.unwritable, path: url.path, "flush the folder")
+      throw CheckpointError.system(errno, .unwritable, path: url.path, "flush the folder")
     }
   }
 

@@ -41,7 +41,8 @@ public final class ByteReader {
         guard decoder.isComplete else {
           throw CheckpointError(
             .truncated, path: url.path,
-            "the \(decoder.name) stream ends too early, at byte \(inputOffset)")
+            "the \(decoder.name) stream ends too early, at byte "
+              + "\(inputOffset + inputRange.upperBound)")
         }
         return nil
       }

@@ -53,8 +53,10 @@ public struct CheckpointError: Error, Hashable, Sendable, CustomStringConvertibl
 
 extension CheckpointError {
   /// The failure of a system call, in the system's words ("No space left on device").
+  ///
+  /// `code` stands first so that `errno` is read before anything else can change it.
   static func system(
-    _ kind: Kind, path: String, _ action: String, code: Int32 = errno
+    _ code: Int32, _ kind: Kind, path: String, _ action: String
   ) -> CheckpointError {
     CheckpointError(
       code == ENOENT && kind == .unreadable ? .missing : kind, path: path,

@@ -17,11 +17,11 @@ final class InputFile: Sendable {
     descriptor =
       url.path == "/dev/stdin" ? dup(STDIN_FILENO) : open(url.path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else {
-      throw CheckpointError.system(.unreadable, path: url.path, "open")
+      throw CheckpointError.system(errno, .unreadable, path: url.path, "open")
     }
     var status = stat()
     guard fstat(descriptor, &status) == 0 else {
-      let error = CheckpointError.system(.unreadable, path: url.path, "read the size")
+      let error = CheckpointError.system(errno, .unreadable, path: url.path, "read the size")
       close(descriptor)
       throw error
     }
@@ -64,7 +64,7 @@ final class InputFile: Sendable {
       } else if result == 0 {
         break
       } else if errno != EINTR {
-        throw CheckpointError.system(.unreadable, path: path, "read")
+        throw CheckpointError.system(errno, .unreadable, path: path, "read")
       }
     }
     return filled
