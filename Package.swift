@@ -99,10 +99,10 @@ let package = Package(
       path: "Tests/PlumbTestSupport", swiftSettings: swiftSettings),
     tests("PlumbTensors", ["CKernels"]),
     tests("PlumbTokenizers"),
-    tests("PlumbCheckpoints"),
+    tests("PlumbCheckpoints", ["PlumbTensors"]),
     tests("PlumbModels", ["PlumbTensors", "PlumbCheckpoints"]),
     tests("PlumbOptimizers", ["PlumbTensors", "PlumbCheckpoints"]),
-    tests("PlumbData", ["PlumbTokenizers"]),
+    tests("PlumbData", ["PlumbTensors", "PlumbTokenizers", "PlumbCheckpoints"]),
     tests("PlumbObjectives", ["PlumbTensors", "PlumbCheckpoints"]),
     tests(
       "PlumbPreferences",
