@@ -2,6 +2,7 @@ import Foundation
 import PlumbCheckpoints
 import PlumbData
 import PlumbModels
+import PlumbRollouts
 import PlumbTensors
 import PlumbTokenizers
 
@@ -11,6 +12,8 @@ public struct PretrainConfiguration: StageConfiguration {
 
   /// The stage or folder with the tokenizer.
   public var tokenizer = ""
+  /// A language model to go on from, with its sizes; empty for random weights in the sizes below.
+  public var model = ""
   /// Files of text, conversations or forum threads.
   public var files: [String] = []
   /// Width of the residual stream.
@@ -39,8 +42,10 @@ public struct PretrainConfiguration: StageConfiguration {
   public var checkpointEvery = 200
   /// Tokens that go through the model at once.
   public var microBatchTokens = 4096
-  /// Sample texts at the end.
+  /// Texts to sample from the trained model, for the report.
   public var samples = 8
+  /// The longest sample, in tokens.
+  public var sampleTokens = 96
   /// The number format of the stored weights: `bfloat16` or `float32`.
   public var storedAs = WeightFormat.bfloat16
   /// The optimizer.
@@ -57,6 +62,8 @@ public struct PretrainConfiguration: StageConfiguration {
       "an integer from 16 to context_length", sequenceLength)
     try require(
       "batch_tokens", batchTokens >= sequenceLength, "at least sequence_length", batchTokens)
+    try require("samples", samples >= 0, "an integer of at least 0", samples)
+    try require("sample_tokens", sampleTokens > 0, "an integer above 0", sampleTokens)
     try require("steps", steps > 0, "an integer above 0", steps)
     try require(
       "validation_share", (0..<0.5).contains(validationShare), "a number from 0 to below 0.5",
@@ -74,7 +81,9 @@ public enum WeightFormat: String, Codable, Sendable, CaseIterable {
 struct PretrainStage: Stage {
   let configuration: PretrainConfiguration
 
-  var inputs: [String] { [configuration.tokenizer] + configuration.files }
+  var inputs: [String] {
+    [configuration.tokenizer, configuration.model] + configuration.files
+  }
 
   func plan(_ context: PlanContext) throws -> StagePlan {
     let vocabulary = context.plan(of: configuration.tokenizer)?.sizes["vocabulary"] ?? 4096
@@ -90,9 +99,7 @@ struct PretrainStage: Stage {
 
   func run(_ context: StageContext) throws -> StageResult {
     let encoder = try ConversationEncoder.load(from: context.artifact(configuration.tokenizer))
-    var model = CausalLM(
-      try decoderConfiguration(vocabularySize: encoder.tokenizer.vocabularySize, encoder: encoder),
-      seed: context.seed)
+    var model = try initialModel(context, encoder: encoder)
     let groups = try documents(context, encoder: encoder)
     let held = Int(Double(groups.count) * configuration.validationShare)
     let validation = Array(groups.prefix(held))
@@ -129,10 +136,47 @@ struct PretrainStage: Stage {
       figures.append(
         Figure("validation_loss", best.loss, unit: "nats/token", sampleSize: validation.count))
     }
-    return StageResult(
-      figures: figures,
-      sections: try trainingSection(
-        context, title: "Pretraining", metric: "loss", label: "loss (nats/token)"))
+    var sections = try trainingSection(
+      context, title: "Pretraining", metric: "loss", label: "loss (nats/token)")
+    let texts = try samples(model, encoder: encoder, seed: context.seed)
+    if !texts.isEmpty { sections.append(ReportSection("Samples", [.samples(texts)])) }
+    return StageResult(figures: figures, sections: sections)
+  }
+
+  private func initialModel(
+    _ context: StageContext, encoder: ConversationEncoder
+  ) throws -> CausalLM {
+    guard !configuration.model.isEmpty else {
+      return CausalLM(
+        try decoderConfiguration(
+          vocabularySize: encoder.tokenizer.vocabularySize, encoder: encoder), seed: context.seed)
+    }
+    let (model, ownEncoder) = try loadPolicy(context, configuration.model)
+    try ownEncoder.requireSame(as: encoder)
+    return model
+  }
+
+  /// Texts that begin where a document begins, as the report shows them.
+  private func samples(
+    _ model: CausalLM, encoder: ConversationEncoder, seed: UInt64
+  ) throws -> [SampleRow] {
+    guard configuration.samples > 0 else { return [] }
+    let engine = try SamplingEngine(
+      model: model, stopTokens: [encoder.endOfText],
+      options: SamplingOptions(
+        temperature: 0.8, topP: 0.95, maximumNewTokens: configuration.sampleTokens, seed: seed))
+    let responses = try engine.sample(
+      prompts: [[Int32(encoder.endOfText)]], count: configuration.samples)
+    return responses.flatMap { $0 }.enumerated().map { index, response in
+      SampleRow(
+        prompt: "sample \(index + 1)",
+        answers: [
+          .init(
+            model: "temperature 0.8, top-p 0.95",
+            text: encoder.tokenizer.decode(
+              response.tokens.map { Int($0) }, skippingSpecialTokens: true))
+        ])
+    }
   }
 
   private func decoderConfiguration(
