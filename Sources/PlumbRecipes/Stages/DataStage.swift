@@ -16,9 +16,11 @@ public struct DataConfiguration: StageConfiguration {
   public var minimumMargin = 0
   /// Forum pairs per thread; 0 for all.
   public var maxPairsPerThread = 10
-  /// Rows whose prompt has more characters are left out; 0 for no limit.
+  /// Forum questions and answers with more characters are left out; 0 for no limit.
+  public var maxForumCharacters = 0
+  /// Preferences and demonstrations whose prompt has more characters are left out; 0 for no limit.
   public var maxPromptCharacters = 0
-  /// Rows with an answer of more characters are left out; 0 for no limit.
+  /// Preferences and demonstrations with an answer of more characters are left out; 0 for no limit.
   public var maxResponseCharacters = 0
   /// Prompts for policies have at most this many characters; 0 for no limit.
   public var maxPolicyPromptCharacters = 0
@@ -45,6 +47,11 @@ public struct DataConfiguration: StageConfiguration {
     try require("train_share", abs(sum - 1) < 1e-6, "shares that add up to 1", sum)
     try require(
       "preferences", !(forum + preferences + demonstrations).isEmpty, "at least one file", "none")
+    for (name, limit) in [
+      ("max_forum_characters", maxForumCharacters), ("max_prompt_characters", maxPromptCharacters),
+      ("max_response_characters", maxResponseCharacters),
+      ("max_policy_prompt_characters", maxPolicyPromptCharacters),
+    ] { try require(name, limit >= 0, "an integer of at least 0", limit) }
     try require("minimum_margin", minimumMargin >= 0, "an integer of at least 0", minimumMargin)
     try require(
       "max_pairs_per_thread", maxPairsPerThread >= 0, "an integer of at least 0",
@@ -133,8 +140,8 @@ struct DataStage: Stage {
     var votes = VotePairOptions()
     votes.minimumMargin = configuration.minimumMargin
     votes.maximumPairsPerThread = limit(configuration.maxPairsPerThread)
-    votes.maximumPromptCharacters = limit(configuration.maxPromptCharacters)
-    votes.maximumResponseCharacters = limit(configuration.maxResponseCharacters)
+    votes.maximumPromptCharacters = limit(configuration.maxForumCharacters)
+    votes.maximumResponseCharacters = limit(configuration.maxForumCharacters)
     var found = Found()
     for file in configuration.forum {
       let pairs = try DataFile.votePairs(locate(file), pairs: votes)
