@@ -118,6 +118,7 @@ struct AttentionKernel: Sendable {
       guard let last = tiles.last else { return }
       let sums = Storage(count: Self.blockRows)
       let scores = Storage(count: Self.blockRows * last.width)
+      defer { withExtendedLifetime((sums, scores)) {} }
       for tile in tiles {
         let y = result + tile.row * queryWidth + head * headDimension
         computeScores(tile, head, operands, into: scores.base)
@@ -159,6 +160,7 @@ struct AttentionKernel: Sendable {
       let scores = Storage(count: Self.blockRows * widest)
       let slopes = Storage(count: Self.blockRows * widest)
       let deltas = Storage(count: Self.blockRows)
+      defer { withExtendedLifetime((scores, slopes, deltas)) {} }
       for head in (keyHead * headsPerKey)..<((keyHead + 1) * headsPerKey) {
         for tile in tiles {
           let at = tile.row * queryWidth + head * headDimension

@@ -105,6 +105,7 @@ public struct KeyValueCache: Sendable {
     return Tensor.make(query.shape) { result in
       Threads.split(rows.count * heads, grain: grain) { items in
         let scores = Storage(count: longest)
+        defer { withExtendedLifetime(scores) {} }
         for item in items {
           let (row, head) = (rows[item / heads], item % heads)
           let parts = [

@@ -92,6 +92,7 @@ private func eachRowChunk(
 ) {
   let chunks = max(1, min(16, rows / rowGrain(columns)))
   let partials = Storage(count: chunks * totals.count * columns)
+  defer { withExtendedLifetime(partials) {} }
   partials.buffer.update(repeating: 0)
   Threads.each(chunks) { chunk in
     let own = partials.base + chunk * totals.count * columns

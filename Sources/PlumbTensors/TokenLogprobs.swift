@@ -75,6 +75,7 @@ private struct TokenHead: Sendable {
         for start in stride(from: 0, to: rows.count, by: step) {
           let chunk = start..<min(rows.count, start + step)
           let logits = computeLogits(chunk, gathered(chunk))
+          defer { withExtendedLifetime(logits) {} }
           let found = withEntropy ? entropies.baseAddress.map { $0 + start } : nil
           eachRow(of: chunk, logits) { range, logits, targets in
             let at = start + range.lowerBound
@@ -103,6 +104,7 @@ private struct TokenHead: Sendable {
       let input = gathered(chunk)
       // A second run through the same graph finds the logits used up.
       let logits = kept.take() ?? computeLogits(chunk, input)
+      defer { withExtendedLifetime((input, logits)) {} }
       eachRow(of: chunk, logits) { range, logits, targets in
         let at = start + range.lowerBound
         plumb_token_logprobs_backward(
@@ -133,6 +135,7 @@ private struct TokenHead: Sendable {
       return
     }
     let part = Storage(count: chunk.count * width)
+    defer { withExtendedLifetime(part) {} }
     multiply(dLogits, head, into: part.base, stride: width, alpha: 1 / temperature)
     for (i, row) in rows[chunk].enumerated() {
       plumb_add(width, part.base + i * width, dHidden.base(at: row * width))
