@@ -86,15 +86,23 @@ struct PretrainStage: Stage {
   }
 
   func plan(_ context: PlanContext) throws -> StagePlan {
+    let parameters = try plannedParameters(context)
+    let tokens = configuration.steps * configuration.batchTokens
+    return StagePlan(
+      "\(parameters) parameters, \(tokens) tokens in \(configuration.steps) steps",
+      sizes: ["parameters": parameters, "tokens": tokens, "steps": configuration.steps],
+      seconds: Double(tokens) * Double(parameters) * 6 / 100e9)
+  }
+
+  private func plannedParameters(_ context: PlanContext) throws -> Int {
+    guard configuration.model.isEmpty else {
+      return try parameterCount(context, model: configuration.model)
+    }
     let vocabulary = context.plan(of: configuration.tokenizer)?.sizes["vocabulary"] ?? 4096
     var layout = ParameterLayout()
     _ = Decoder(
       try decoderConfiguration(vocabularySize: vocabulary, encoder: nil), declaringIn: &layout)
-    let tokens = configuration.steps * configuration.batchTokens
-    return StagePlan(
-      "\(layout.count) parameters, \(tokens) tokens in \(configuration.steps) steps",
-      sizes: ["parameters": layout.count, "tokens": tokens, "steps": configuration.steps],
-      seconds: Double(tokens) * Double(layout.count) * 6 / 100e9)
+    return layout.count
   }
 
   func run(_ context: StageContext) throws -> StageResult {
