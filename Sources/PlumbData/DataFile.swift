@@ -134,22 +134,34 @@ public enum DataFile {
   }
 
   /// A report about a file, read as what its first usable row is.
+  ///
+  /// Conversations with running text among the first thousand rows are read as texts.
   public static func inspect(
     _ url: URL, options: ReadOptions = ReadOptions()
   ) throws -> DataReport {
     var reader = try RowReader(contentsOf: url)
     let decoder = RowDecoder(url)
-    while let (line, value) = try reader.next() {
-      switch try decoder.decode(value, line: line).row {
-      case .pair: return try preferencePairs(url, options: options).report
-      case .unpaired: return try unpairedRows(url, options: options).report
-      case .demonstration: return try demonstrations(url, options: options).report
-      case .prompt: return try prompts(url, options: options).report
-      case .text: return try texts(url, options: options).report
-      case .thread: return try forumThreads(url, options: options).report
-      case .dropped: continue
+    var first: DataRow?
+    var seen = 0
+    while first == nil || seen < 1000, let (line, value) = try reader.next() {
+      seen += 1
+      let row = try decoder.decode(value, line: line).row
+      if case .dropped = row { continue }
+      if case .text = row {
+        first = row
+        break
       }
+      first = first ?? row
     }
-    throw DataError(.noUsableRows, file: url.path, "there is no usable row in this file")
+    switch first {
+    case .pair: return try preferencePairs(url, options: options).report
+    case .unpaired: return try unpairedRows(url, options: options).report
+    case .demonstration: return try demonstrations(url, options: options).report
+    case .prompt: return try prompts(url, options: options).report
+    case .text: return try texts(url, options: options).report
+    case .thread: return try forumThreads(url, options: options).report
+    case .dropped, nil:
+      throw DataError(.noUsableRows, file: url.path, "there is no usable row in this file")
+    }
   }
 }

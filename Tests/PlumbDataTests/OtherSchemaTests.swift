@@ -109,4 +109,9 @@ import Testing
     #expect(report.kind == kind)
     #expect(report.kept > 0)
   }
+
+  @Test func inspectReadsMixedConversationsAndTextAsTexts() throws {
+    let report = try DataFile.inspect(exampleData("pretraining.jsonl.zst"))
+    #expect(report.kind == "texts" && report.kept == 32_391 && report.dropped.isEmpty)
+  }
 }
