@@ -22,6 +22,7 @@ struct DecodingBatch {
   private var active: [Row] = []
   private var waiting: ArraySlice<Row>
   private let prompts: [[Int32]]
+  private let options: SamplingOptions
   private let stopTokens: Set<Int>
   private let maximumRows: Int
   private let vocabularySize: Int
@@ -29,12 +30,14 @@ struct DecodingBatch {
   private let prefillBudget = 4096
 
   init(
-    model: CausalLM, prompts: [[Int32]], rows: [Row], stopTokens: Set<Int>, maximumRows: Int
+    model: CausalLM, prompts: [[Int32]], rows: [Row], options: SamplingOptions,
+    stopTokens: Set<Int>, maximumRows: Int
   ) {
     state = DecodingState(model)
     vocabularySize = model.configuration.vocabularySize
     waiting = rows[...]
     self.prompts = prompts
+    self.options = options
     self.stopTokens = stopTokens
     self.maximumRows = maximumRows
   }
@@ -91,11 +94,16 @@ struct DecodingBatch {
 
   /// Draws a token for each row; a row that ends has no room left afterwards.
   private func draw(_ rows: inout [Row], _ logits: Tensor, _ report: Report) throws {
-    let values = logits.scalars
+    // Without filters one vectorised softmax serves all rows.
+    let isUnfiltered = options.isUnfiltered
+    let values =
+      isUnfiltered ? softmax(logits / options.temperature).scalars : logits.scalars
     for index in rows.indices {
-      let start = index * vocabularySize
-      guard let draw = rows[index].sampler.next(Array(values[start..<start + vocabularySize]))
-      else {
+      let row = values[index * vocabularySize..<(index + 1) * vocabularySize]
+      let draw =
+        isUnfiltered
+        ? rows[index].sampler.next(probabilities: row) : rows[index].sampler.next(Array(row))
+      guard let draw else {
         throw RolloutError.logitsNotFinite(
           row: rows[index].place.group, response: rows[index].place.response)
       }

@@ -82,11 +82,17 @@ public struct LogitFilters: Sendable {
     softmaxWeights().map { weights, total in weights.map { Float(Double($0) / total) } }
   }
 
-  /// The largest logit; minus infinity for an empty vocabulary.
-  var largest: Float { logits.reduce(-.infinity) { $1 > $0 ? $1 : $0 } }
+  /// Log-prob of a token under the filtered distribution; nil if the logits give none.
+  func logprob(of token: Int) -> Float? {
+    softmaxWeights().map { _, total in
+      Float(Double(logits[token]) - Double(largest) - log(total))
+    }
+  }
+
+  private var largest: Float { logits.reduce(-.infinity) { $1 > $0 ? $1 : $0 } }
 
   /// `exp(logit - max)` and their sum; nil if a logit is NaN or plus infinity, or none is finite.
-  func softmaxWeights() -> (weights: [Float], total: Double)? {
+  private func softmaxWeights() -> (weights: [Float], total: Double)? {
     let largest = largest
     guard largest.isFinite else { return nil }
     var total = 0.0
@@ -95,7 +101,7 @@ public struct LogitFilters: Sendable {
       total += Double(weight)
       return weight
     }
-    // A NaN logit is skipped by the comparison above, and shows here.
+    // A NaN logit is skipped by the comparison in `largest`, and shows here.
     return total.isFinite ? (weights, total) : nil
   }
 

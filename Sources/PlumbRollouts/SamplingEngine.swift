@@ -83,7 +83,7 @@ public struct SamplingEngine: Sendable {
         room: room(after: prompt))
     }
     var batch = DecodingBatch(
-      model: model, prompts: prompts, rows: rows, stopTokens: stopTokens,
+      model: model, prompts: prompts, rows: rows, options: options, stopTokens: stopTokens,
       maximumRows: maximumRows)
     var responses = [[Response]](
       repeating: [Response](repeating: Response(), count: count), count: prompts.count)

@@ -12,6 +12,12 @@ public struct TokenSampler: Sendable {
     public let token: Int32
     /// Its log-prob under the logits divided by the sampling temperature, before any filter.
     public let logprob: Float
+
+    /// Makes a draw.
+    public init(token: Int32, logprob: Float) {
+      self.token = token
+      self.logprob = logprob
+    }
   }
 
   /// The options it draws by.
@@ -31,33 +37,40 @@ public struct TokenSampler: Sendable {
     seen = options.repetitionPenalty == 1 ? [] : Set(prompt)
   }
 
-  /// Draws the next token.
+  /// Draws the next token from logits, through the filters of `options`.
   /// - Parameter logits: of the whole vocabulary.
   /// - Returns: nil if the logits hold a NaN or give no distribution.
   public mutating func next(_ logits: [Float]) -> Draw? {
-    // One number per position is used up even where greedy sampling ignores it.
-    let uniform = Double(stream.next() >> 11) * 0x1p-53
     var scaled = LogitFilters(logits)
     if options.logprobTemperature != 1 { scaled.divide(by: options.logprobTemperature) }
-    guard let (weights, total) = scaled.softmaxWeights() else { return nil }
-
-    let choice: Int?
     if options.isUnfiltered {
-      choice = Self.pick(weights, at: uniform * total)
-    } else {
-      var filters = LogitFilters(logits)
-      filters.apply(options, seen: seen)
-      if options.isGreedy {
-        choice = Self.largest(filters.logits)
-      } else {
-        choice = filters.softmaxWeights().flatMap { Self.pick($0.weights, at: uniform * $0.total) }
-      }
+      return scaled.probabilities.flatMap { next(probabilities: $0[...]) }
     }
-    guard let choice else { return nil }
+    let uniform = uniform()
+    var filters = LogitFilters(logits)
+    filters.apply(options, seen: seen)
+    let choice =
+      options.isGreedy
+      ? Self.largest(filters.logits)
+      : filters.probabilities.flatMap { Self.pick($0[...], at: uniform) }
+    // Not the logarithm of a probability: a penalty can make a token likely whose own one underflows.
+    guard let choice, let logprob = scaled.logprob(of: choice) else { return nil }
     if options.repetitionPenalty != 1 { seen.insert(Int32(choice)) }
-    let shifted = Double(scaled.logits[choice]) - Double(scaled.largest)
-    return Draw(token: Int32(choice), logprob: Float(shifted - log(total)))
+    return Draw(token: Int32(choice), logprob: logprob)
   }
+
+  /// Draws the next token from the distribution itself, without filters.
+  /// - Parameter probabilities: of the whole vocabulary, under the sampling temperature.
+  /// - Returns: nil if the probabilities are NaN.
+  mutating func next(probabilities: ArraySlice<Float>) -> Draw? {
+    Self.pick(probabilities, at: uniform()).map { choice in
+      Draw(
+        token: Int32(choice), logprob: log(probabilities[probabilities.startIndex + choice]))
+    }
+  }
+
+  /// A number in [0, 1); one per position is used up even where greedy sampling ignores it.
+  private mutating func uniform() -> Double { Double(stream.next() >> 11) * 0x1p-53 }
 
   /// The first of the largest logits.
   private static func largest(_ logits: [Float]) -> Int? {
@@ -67,12 +80,12 @@ public struct TokenSampler: Sendable {
     }
   }
 
-  /// The token where the running sum of weights, in order of ids, passes `target`.
-  private static func pick(_ weights: [Float], at target: Double) -> Int? {
+  /// The token where the running sum of probabilities, in order of ids, passes `target`.
+  private static func pick(_ probabilities: ArraySlice<Float>, at target: Double) -> Int? {
     var mass = 0.0
     var last: Int?
-    for (index, weight) in weights.enumerated() where weight > 0 {
-      mass += Double(weight)
+    for (index, probability) in probabilities.enumerated() where probability > 0 {
+      mass += Double(probability)
       last = index
       if mass > target { break }
     }

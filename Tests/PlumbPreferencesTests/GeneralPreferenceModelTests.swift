@@ -38,6 +38,19 @@ import Testing
     }
   }
 
+  @Test func gateIsReadAtTheLastPromptToken() throws {
+    let model = try Tiny.generalPreferenceModel(isGated: true)
+    let head = try #require(model.parameters.layout.id(named: "prompt_head.weight"))
+    for (pair, found) in zip(Tiny.pairs, try model.embeddings(groups: Tiny.pairs)) {
+      let hidden = model.decoder.hiddenStates(
+        tokens: pair.prompt, layout: PackedLayout(lengths: [pair.prompt.count]),
+        parameters: model.parameters)
+      let gate = softmax(
+        linear(hidden.rows(at: [pair.prompt.count - 1]), weight: model.parameters[head]))
+      expectClose(try #require(found.gate), gate.scalars, absolute: 1e-5, relative: 0)
+    }
+  }
+
   @Test func normalisedEmbeddingsHaveLengthOne() throws {
     let model = try Tiny.generalPreferenceModel(normalises: true)
     for embedding in try model.embeddings(groups: Tiny.pairs).flatMap(\.responses) {

@@ -109,6 +109,15 @@ import Testing
     #expect(drawn == [1, 2, 0])
   }
 
+  @Test func logprobOfATokenThatUnderflowsIsFinite() throws {
+    var sampler = TokenSampler(
+      options: SamplingOptions(temperature: 0, repetitionPenalty: 1000), prompt: [0], step: 0,
+      row: 0)
+    let next = sampler.next([200, 1])
+    let draw = try #require(next)
+    #expect(draw == TokenSampler.Draw(token: 1, logprob: -199))
+  }
+
   @Test func logitsThatGiveNoDistribution() {
     for values: [Float] in [[.nan, 1], [1, .nan], [-.infinity, -.infinity], [.infinity, 1], []] {
       for temperature: Float in [0, 1] {
