@@ -127,6 +127,6 @@ let package = Package(
         "plumb", "PlumbTestSupport", "PlumbTokenizers", "PlumbCheckpoints", "PlumbModels",
         "PlumbPreferences",
       ],
-      swiftSettings: swiftSettings),
+      exclude: ["Snapshots"], swiftSettings: swiftSettings),
   ]
 )

@@ -10,6 +10,11 @@ public enum Interruption {
     // Touched here, so that the handler never runs the first access to a global.
     requested.store(false, ordering: .relaxed)
     for number in [SIGINT, SIGTERM] {
+      // Programs that start others from a worker thread hand on that thread's blocked signals.
+      var blocked = sigset_t()
+      sigemptyset(&blocked)
+      sigaddset(&blocked, number)
+      pthread_sigmask(SIG_UNBLOCK, &blocked, nil)
       signal(number) { number in
         Interruption.requested.store(true, ordering: .relaxed)
         // The next one has the system's effect: it kills. `signal` may be called in a handler.
