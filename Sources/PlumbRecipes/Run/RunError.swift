@@ -16,6 +16,12 @@ public enum RunError: Error, CustomStringConvertible, Equatable {
   case changed(stage: String, step: Int, restart: String)
   /// The directory holds the run of another recipe.
   case otherRecipe(directory: String, expected: String, found: String)
+  /// Sequences or ids of a stage exceed what a model can take.
+  case doesNotFit(stage: String, what: String, model: String, limit: Int, found: Int)
+  /// A stage needs a model of another kind.
+  case wrongModel(stage: String, model: String, expected: String, found: String)
+  /// Nothing is left to train on.
+  case nothingToTrain(stage: String, files: [String], why: String)
   /// No prompt leaves room for a response.
   case noPrompts(files: [String], tooLong: Int)
   /// A file of the run directory does not say what it should.
@@ -43,6 +49,14 @@ public enum RunError: Error, CustomStringConvertible, Equatable {
     case .otherRecipe(let directory, let expected, let found):
       "\(directory): expected a run of the recipe '\(expected)', found one of '\(found)'; "
         + "choose another --output"
+    case .doesNotFit(let stage, let what, let model, let limit, let found):
+      "stages.\(stage): \(what) does not fit the model '\(model)': expected at most \(limit), "
+        + "found \(found)"
+    case .wrongModel(let stage, let model, let expected, let found):
+      "stages.\(stage): '\(model)': expected \(expected), found \(found)"
+    case .nothingToTrain(let stage, let files, let why):
+      "stages.\(stage): expected rows to train on in \(files.joined(separator: ", ")), "
+        + "found none (\(why))"
     case .noPrompts(let files, let tooLong):
       "\(files.joined(separator: ", ")): expected prompts that leave room for a response, found none"
         + (tooLong > 0 ? " (\(tooLong) are too long for the context)" : "")

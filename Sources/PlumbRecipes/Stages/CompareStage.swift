@@ -42,8 +42,10 @@ public struct CompareConfiguration: StageConfiguration {
     try require("judge", !judge.isEmpty, "a stage or a model folder", "nothing")
     try require("policies", !policies.isEmpty, "at least one policy", "none")
     try require("prompts", !prompts.isEmpty, "at least one file", "none")
-    try require("max_prompts", maxPrompts >= 0, "an integer of at least 0", maxPrompts)
-    try require("responses", responses > 0, "an integer above 0", responses)
+    try require(
+      "max_prompts", (0...1_000_000).contains(maxPrompts), "an integer from 0 to 1000000",
+      maxPrompts)
+    try require("responses", (1...1000).contains(responses), "an integer from 1 to 1000", responses)
     try require("samples", samples >= 0, "an integer of at least 0", samples)
   }
 }
@@ -68,13 +70,16 @@ struct CompareStage: Stage {
 
   func run(_ context: StageContext) throws -> StageResult {
     let (baseline, encoder) = try loadPolicy(context, configuration.baseline)
-    let prompts = try policyPrompts(
-      context, configuration.prompts, encoder: encoder, configuration: baseline.configuration,
-      room: configuration.sampling.maxNewTokens, limit: configuration.maxPrompts)
-    let judge = try modelJudge(context, configuration.judge, policy: encoder)
+    let (judge, judgeConfiguration) = try modelJudge(
+      context, configuration.judge, policy: encoder)
     let reward =
       configuration.reward.isEmpty
       ? nil : try modelJudge(context, configuration.reward, policy: encoder)
+    let prompts = try policyPrompts(
+      context, configuration.prompts, encoder: encoder,
+      models: [baseline.configuration, judgeConfiguration]
+        + (reward.map { [$0.configuration] } ?? []),
+      newTokens: configuration.sampling.maxNewTokens, limit: configuration.maxPrompts)
     var reference = baseline
     reference.parameters.isFrozen = true
 
@@ -94,7 +99,7 @@ struct CompareStage: Stage {
       context.progress(index + 1, of: names.count)
     }
     let comparison = try PolicyComparison(
-      answers, judge: judge, reward: reward, encoder: encoder, seed: context.seed)
+      answers, judge: judge, reward: reward?.judge, encoder: encoder, seed: context.seed)
     try comparison.write(to: context.directory.appending(path: "answers.jsonl.zst"))
     return try report(context, comparison)
   }
@@ -107,7 +112,7 @@ struct CompareStage: Stage {
     var blocks: [ReportBlock] = [
       .paragraph(
         "\(comparison.promptCount) held-out prompts, \(configuration.responses) answer(s) each. "
-          + "The judge '\(configuration.judge)' was trained on a part of the data that no optimiser saw. "
+          + "The judge is '\(configuration.judge)'. "
           + "Win rates count a tie as half; intervals are 95 % bootstrap intervals over prompts."),
       .table(policies),
       .charts([comparison.matrix, comparison.winBars]),

@@ -37,9 +37,9 @@ public struct DPOConfiguration: StageConfiguration {
   public func validate() throws {
     try require("policy", !policy.isEmpty, "a stage or a model folder", "nothing")
     try require("pairs", !pairs.isEmpty, "at least one file", "none")
-    try require("beta", beta > 0 && beta.isFinite, "a number above 0", beta)
+    try requirePositive("beta", beta)
     try require(
-      "label_smoothing", (0..<0.5).contains(labelSmoothing), "a number from 0 to below 0.5",
+      "label_smoothing", (0...0.499).contains(labelSmoothing), "a number from 0 to 0.499",
       labelSmoothing)
     try validatePairTraining(
       epochs: epochs, batch: batchPairs, maxLength: maxLength, validations: 0,
@@ -61,11 +61,16 @@ struct DPOStage: Stage {
   }
 
   func run(_ context: StageContext) throws -> StageResult {
-    var (policy, encoder) = try loadPolicy(context, configuration.policy)
+    var (policy, encoder) = try loadPolicy(
+      context, configuration.policy, longest: configuration.maxLength)
     var buffer = try readPairs(context, encoder: encoder)
     context.note("reference log-probabilities of \(buffer.groups.count) pairs")
     buffer.fillReferenceLogprobs(model: policy)
     let pairs = try buffer.bestAndWorst()
+    guard !pairs.isEmpty else {
+      throw RunError.nothingToTrain(
+        stage: context.stage, files: configuration.pairs, why: "all answers are equal")
+    }
     let plan = BatchPlan(
       costs: pairs.map { buffer.groups[$0.best.group].tokenCount },
       size: .examples(configuration.batchPairs), seed: context.seed)

@@ -51,13 +51,14 @@ public struct GPOConfiguration: StageConfiguration {
     try require("policy", !policy.isEmpty, "a stage or a model folder", "nothing")
     try require("judge", !judge.isEmpty, "a stage or a model folder", "nothing")
     try require("prompts", !prompts.isEmpty, "at least one file", "none")
-    try require("responses", responses >= 2, "an integer of at least 2", responses)
+    try require("responses", (2...1000).contains(responses), "an integer from 2 to 1000", responses)
     for (name, value) in [
       ("iterations", iterations), ("prompts_per_iteration", promptsPerIteration),
       ("epochs", epochs), ("batch_prompts", batchPrompts),
-    ] { try require(name, value > 0, "an integer above 0", value) }
-    try require("beta", beta > 0 && beta.isFinite, "a number above 0", beta)
-    try require("target_bound", targetBound >= 0, "a number of at least 0", targetBound)
+    ] { try requireCount(name, value) }
+    try requirePositive("beta", beta)
+    try require(
+      "target_bound", (0...1e6).contains(targetBound), "a number from 0 to 1000000", targetBound)
   }
 }
 
@@ -83,13 +84,15 @@ struct GPOStage: Stage {
 
   func run(_ context: StageContext) throws -> StageResult {
     let (start, encoder) = try loadPolicy(context, configuration.policy)
-    let judge = try modelJudge(context, configuration.judge, policy: encoder)
+    let (judge, judgeConfiguration) = try modelJudge(
+      context, configuration.judge, policy: encoder)
     let prompts = try policyPrompts(
-      context, configuration.prompts, encoder: encoder, configuration: start.configuration,
-      room: configuration.sampling.maxNewTokens)
+      context, configuration.prompts, encoder: encoder,
+      models: [start.configuration, judgeConfiguration],
+      newTokens: configuration.sampling.maxNewTokens)
     let plan = BatchPlan(
       costs: prompts.map(\.tokens.count), size: .examples(configuration.promptsPerIteration),
-      seed: context.seed)
+      seed: context.seed, dropsRemainder: true)
     var reference = start
     reference.parameters.isFrozen = true
     var state = State(policy: start, configuration: configuration, prompts: prompts.count)
@@ -170,7 +173,7 @@ struct GPOStage: Stage {
       statistics = objective.statistics
       statistics["loss"] = Double(objective.loss.item)
     }
-    statistics["grad_norm"] = state.move()
+    state.move(&statistics)
     return statistics
   }
 
@@ -191,12 +194,15 @@ struct GPOStage: Stage {
         steps: configuration.iterations * configuration.epochs * batches)
     }
 
-    /// One optimizer step; returns the gradient's norm before clipping.
-    mutating func move() -> Double {
-      optimizer.update(
-        &policy.parameters, gradients: gradients,
-        learningRate: rates.learningRate(at: optimizer.step)
-      ).gradientNorm
+    /// One optimizer step; adds `grad_norm` (before clipping), `learning_rate` and `skipped_steps`, the
+    /// share of steps left out because a gradient was not finite.
+    mutating func move(_ statistics: inout [String: Double]) {
+      let rate = rates.learningRate(at: optimizer.step)
+      let update = optimizer.update(
+        &policy.parameters, gradients: gradients, learningRate: rate)
+      statistics["grad_norm"] = update.gradientNorm
+      statistics["learning_rate"] = Double(rate)
+      statistics["skipped_steps"] = update.isSkipped ? 1 : 0
     }
 
     func save(_ folder: URL) throws {

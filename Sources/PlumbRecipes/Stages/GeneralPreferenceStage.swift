@@ -48,9 +48,10 @@ public struct GeneralPreferenceConfiguration: StageConfiguration {
     try require("model", !model.isEmpty, "a stage or a model folder", "nothing")
     try require("train", !train.isEmpty, "at least one file", "none")
     try require(
-      "dimension", dimension >= 2 && dimension.isMultiple(of: 2), "an even number of at least 2",
+      "dimension", (2...4096).contains(dimension) && dimension.isMultiple(of: 2),
+      "an even number from 2 to 4096",
       dimension)
-    try require("tau", tau > 0 && tau.isFinite, "a number above 0", tau)
+    try requirePositive("tau", tau)
     try validatePairTraining(
       epochs: epochs, batch: batchPairs, maxLength: maxLength, validations: validations,
       microBatchTokens: microBatchTokens)
@@ -76,6 +77,9 @@ struct GeneralPreferenceStage: Stage {
     let source = try context.artifact(configuration.model)
     let encoder = try ConversationEncoder.load(from: source)
     let trunk = try trunk(source)
+    try requireFit(
+      configuration.model, stage: context.stage, configuration: trunk.configuration,
+      encoder: encoder, longest: configuration.maxLength)
     var model = try GeneralPreferenceModel(
       configuration: trunk.configuration, trunk: trunk.parameters,
       options: .init(
@@ -93,7 +97,7 @@ struct GeneralPreferenceStage: Stage {
       context: context, settings: configuration.optimizer, steps: steps,
       checkpointEvery: configuration.checkpointEvery,
       evaluateEvery: configuration.validations > 0
-        ? max(1, steps / configuration.validations) : 0)
+        ? max(1, (steps + configuration.validations - 1) / configuration.validations) : 0)
     let best = try loop.run(
       &model,
       validate: pairs.validation.isEmpty || configuration.validations == 0
@@ -122,7 +126,7 @@ struct GeneralPreferenceStage: Stage {
       title: "General preference model")
   }
 
-  /// The weights of a language model or of any preference model; heads are not taken over.
+  /// The weights of a language model or of a preference model; a head goes on where its shape fits.
   private func trunk(_ source: URL) throws -> (
     configuration: DecoderConfiguration, parameters: ParameterBlock
   ) {

@@ -71,17 +71,23 @@ public struct PPOConfiguration: StageConfiguration {
       ("updates", updates), ("prompts_per_update", promptsPerUpdate),
       ("responses_per_prompt", responsesPerPrompt), ("epochs", epochs),
       ("minibatches", minibatches),
-    ] { try require(name, value > 0, "an integer above 0", value) }
+    ] { try requireCount(name, value) }
     try require(
       "minibatches", minibatches <= promptsPerUpdate * responsesPerPrompt,
       "at most one per response (\(promptsPerUpdate * responsesPerPrompt))", minibatches)
-    try require("clip", clip > 0 && clip < 1, "a number above 0 and below 1", clip)
+    try require("clip", (1e-6..<1).contains(clip), "a number above 0 and below 1", clip)
     for (name, value) in [
       ("kl_coefficient", klCoefficient), ("kl_target", klTarget), ("max_policy_kl", maxPolicyKL),
       ("value_clip", valueClip), ("value_coefficient", valueCoefficient),
       ("missing_eos_penalty", missingEosPenalty),
-    ] { try require(name, value >= 0 && value.isFinite, "a number of at least 0", value) }
-    try require("kl_horizon", klHorizon > 0, "a number above 0", klHorizon)
+    ] { try require(name, (0...1e6).contains(value), "a number from 0 to 1000000", value) }
+    let responses = Double(promptsPerUpdate) * Double(responsesPerPrompt)
+    try require(
+      "kl_horizon", klHorizon >= responses, "at least the responses of a round (\(Int(responses)))",
+      klHorizon)
+    try require(
+      "kl_coefficient", klTarget == 0 || klCoefficient > 0,
+      "a number above 0 where kl_target is set", klCoefficient)
     try require("gamma", (0...1).contains(gamma), "a number from 0 to 1", gamma)
     try require("gae_lambda", (0...1).contains(gaeLambda), "a number from 0 to 1", gaeLambda)
   }
@@ -108,13 +114,16 @@ struct PPOStage: Stage {
 
   func run(_ context: StageContext) throws -> StageResult {
     let (start, encoder) = try loadPolicy(context, configuration.policy)
+    let model = try rewardModel(context, configuration.reward)
     let prompts = try policyPrompts(
-      context, configuration.prompts, encoder: encoder, configuration: start.configuration,
-      room: configuration.sampling.maxNewTokens)
+      context, configuration.prompts, encoder: encoder,
+      models: [start.configuration, model.decoder.configuration],
+      newTokens: configuration.sampling.maxNewTokens)
     let plan = BatchPlan(
       costs: prompts.map(\.tokens.count), size: .examples(configuration.promptsPerUpdate),
-      seed: context.seed)
-    let judge = try rewardJudge(context, reference: start, encoder: encoder, prompts: prompts)
+      seed: context.seed, dropsRemainder: true)
+    let judge = try rewardJudge(
+      context, model: model, reference: start, encoder: encoder, prompts: prompts)
     var reference = start
     reference.parameters.isFrozen = true
     var state = State(
@@ -237,11 +246,10 @@ struct PPOStage: Stage {
       state.gradients.accumulate(
         policy.loss + value.loss * Float(configuration.valueCoefficient))
       statistics = policy.statistics.merging(value.statistics) { first, _ in first }
-      statistics["val/clipfrac_avg"] = value.statistics["val/clipfrac_avg"]
       statistics["loss/policy_avg"] = Double(policy.loss.item)
       statistics["loss/value_avg"] = Double(value.loss.item)
     }
-    statistics["grad_norm"] = state.move()
+    state.move(&statistics)
     return statistics
   }
 
@@ -260,13 +268,13 @@ struct PPOStage: Stage {
 
   /// The frozen reward model, normalised on samples of the reference where that is asked for.
   private func rewardJudge(
-    _ context: StageContext, reference: CausalLM, encoder: ConversationEncoder,
-    prompts: [PolicyPrompt]
+    _ context: StageContext, model: RewardModel, reference: CausalLM,
+    encoder: ConversationEncoder, prompts: [PolicyPrompt]
   ) throws -> RewardModelJudge {
-    let folder = try context.artifact(configuration.reward)
-    var model = try RewardModel(directory: folder)
+    var model = model
     model.parameters.isFrozen = true
-    let ownEncoder = try ConversationEncoder.load(from: folder)
+    let ownEncoder = try ConversationEncoder.load(from: context.artifact(configuration.reward))
+    try ownEncoder.requireSame(as: encoder)
     if configuration.normalizeRewards {
       let sample = prompts.prefix(128)
       let buffer = try RolloutBuffer.sample(
@@ -297,12 +305,15 @@ struct PPOStage: Stage {
         steps: configuration.updates * configuration.epochs * configuration.minibatches)
     }
 
-    /// One optimizer step; returns the gradient's norm before clipping.
-    mutating func move() -> Double {
-      optimizer.update(
-        &actor.parameters, gradients: gradients,
-        learningRate: rates.learningRate(at: optimizer.step)
-      ).gradientNorm
+    /// One optimizer step; adds `grad_norm` (before clipping), `learning_rate` and `skipped_steps`, the
+    /// share of steps left out because a gradient was not finite.
+    mutating func move(_ statistics: inout [String: Double]) {
+      let rate = rates.learningRate(at: optimizer.step)
+      let update = optimizer.update(
+        &actor.parameters, gradients: gradients, learningRate: rate)
+      statistics["grad_norm"] = update.gradientNorm
+      statistics["learning_rate"] = Double(rate)
+      statistics["skipped_steps"] = update.isSkipped ? 1 : 0
     }
 
     func save(_ folder: URL) throws {

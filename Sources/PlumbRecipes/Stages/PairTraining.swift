@@ -39,6 +39,10 @@ struct PairSets {
       return pairs
     }
     self.train = try load(train)
+    guard !self.train.isEmpty else {
+      throw RunError.nothingToTrain(
+        stage: context.stage, files: train, why: "no pair differs within max_length")
+    }
     self.validation = try load(validation)
     self.test = try load(test)
   }

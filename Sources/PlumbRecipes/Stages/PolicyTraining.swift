@@ -20,8 +20,8 @@ public struct SamplingConfiguration: ConfigurationSection {
 
   public func validate() throws {
     try require(
-      "temperature", temperature > 0 && temperature.isFinite, "a number above 0", temperature)
-    try require("max_new_tokens", maxNewTokens > 0, "an integer above 0", maxNewTokens)
+      "temperature", (0.01...100).contains(temperature), "a number from 0.01 to 100", temperature)
+    try requireCount("max_new_tokens", maxNewTokens)
   }
 
   func options(seed: UInt64) -> SamplingOptions {
@@ -38,16 +38,23 @@ struct PolicyPrompt {
 }
 
 /// Reads prompts and leaves out those that would not leave room for a response.
+///
+/// - Parameters:
+///   - models: the policy and everything that reads its responses; the shortest context counts.
+///   - newTokens: the longest response; the end marks that a judge reads come on top.
+///   - limit: the number of prompts to keep; 0 for all.
 func policyPrompts(
   _ context: StageContext, _ files: [String], encoder: ConversationEncoder,
-  configuration: DecoderConfiguration, room: Int, limit: Int = 0
+  models: [DecoderConfiguration], newTokens: Int, limit: Int = 0
 ) throws -> [PolicyPrompt] {
+  let contextLength = models.map(\.maximumPositions).min() ?? 0
+  let room = newTokens + encoder.scored(prompt: [], response: "").response.count
   var prompts: [PolicyPrompt] = []
   var tooLong = 0
   for file in files {
     for row in try DataFile.prompts(context.artifact(file)).rows {
       let tokens = encoder.prompt(row.prompt).map(Int32.init)
-      if tokens.count + room > configuration.maximumPositions {
+      if tokens.isEmpty || tokens.count + room > contextLength {
         tooLong += 1
       } else {
         prompts.append(PolicyPrompt(id: row.id, messages: row.prompt, tokens: tokens))
@@ -56,19 +63,44 @@ func policyPrompts(
   }
   if tooLong > 0 {
     context.warn(
-      "\(tooLong) prompts left out: with \(room) new tokens they exceed the context of \(configuration.maximumPositions)"
+      "\(tooLong) prompts left out: with \(room) new tokens they exceed the context of \(contextLength)"
     )
   }
   guard !prompts.isEmpty else { throw RunError.noPrompts(files: files, tooLong: tooLong) }
   return limit > 0 ? Array(prompts.prefix(limit)) : prompts
 }
 
-/// Loads a policy and refuses a judge that was trained with another tokenizer or template.
-func loadPolicy(_ context: StageContext, _ reference: String) throws -> (
-  model: CausalLM, encoder: ConversationEncoder
-) {
+/// Loads a language model with its tokenizer and template.
+///
+/// - Parameter longest: the longest sequence that the stage will make, in tokens.
+/// - Throws: `RunError.doesNotFit` if the sequences or the tokenizer do not fit the model.
+func loadPolicy(
+  _ context: StageContext, _ reference: String, longest: Int = 0
+) throws -> (model: CausalLM, encoder: ConversationEncoder) {
   let folder = try context.artifact(reference)
-  return (try CausalLM(directory: folder), try ConversationEncoder.load(from: folder))
+  let model = try CausalLM(directory: folder)
+  let encoder = try ConversationEncoder.load(from: folder)
+  try requireFit(
+    reference, stage: context.stage, configuration: model.configuration, encoder: encoder,
+    longest: longest)
+  return (model, encoder)
+}
+
+/// Refuses sequences longer than a model's context, and a tokenizer with more ids than it has rows.
+func requireFit(
+  _ reference: String, stage: String, configuration: DecoderConfiguration,
+  encoder: ConversationEncoder, longest: Int
+) throws {
+  guard longest <= configuration.maximumPositions else {
+    throw RunError.doesNotFit(
+      stage: stage, what: "the longest sequence", model: reference,
+      limit: configuration.maximumPositions, found: longest)
+  }
+  guard encoder.tokenizer.vocabularySize <= configuration.vocabularySize else {
+    throw RunError.doesNotFit(
+      stage: stage, what: "the number of tokens of the tokenizer", model: reference,
+      limit: configuration.vocabularySize, found: encoder.tokenizer.vocabularySize)
+  }
 }
 
 extension RolloutBuffer {
@@ -100,19 +132,35 @@ extension RolloutBuffer {
   }
 }
 
+/// Loads a reward model, refusing other models by name.
+func rewardModel(_ context: StageContext, _ reference: String) throws -> RewardModel {
+  let folder = try context.artifact(reference)
+  guard case .reward(let model) = try loadPreferenceModel(directory: folder) else {
+    throw RunError.wrongModel(
+      stage: context.stage, model: reference, expected: "a reward model",
+      found: "a general preference model")
+  }
+  return model
+}
+
 /// A trained preference model as a judge of a policy with this encoder.
 ///
 /// - Throws: where model and policy have other tokenizers or templates, naming both.
 func modelJudge(
   _ context: StageContext, _ reference: String, policy: ConversationEncoder
-) throws -> any Judge {
+) throws -> (judge: any Judge, configuration: DecoderConfiguration) {
   let folder = try context.artifact(reference)
   let encoder = try ConversationEncoder.load(from: folder)
-  switch try loadPreferenceModel(directory: folder) {
-  case .reward(let model):
-    return try RewardModelJudge(model: model, encoder: encoder, policy: policy, name: reference)
-  case .generalPreference(let model):
-    return try GeneralPreferenceJudge(
-      model: model, encoder: encoder, policy: policy, name: reference)
-  }
+  let model = try loadPreferenceModel(directory: folder)
+  try requireFit(
+    reference, stage: context.stage, configuration: model.decoder.configuration, encoder: encoder,
+    longest: 0)
+  let judge: any Judge =
+    switch model {
+    case .reward(let model):
+      try RewardModelJudge(model: model, encoder: encoder, policy: policy, name: reference)
+    case .generalPreference(let model):
+      try GeneralPreferenceJudge(model: model, encoder: encoder, policy: policy, name: reference)
+    }
+  return (judge, model.decoder.configuration)
 }

@@ -58,13 +58,18 @@ public struct PretrainConfiguration: StageConfiguration {
     try require("tokenizer", !tokenizer.isEmpty, "a stage or a folder", "nothing")
     try require("files", !files.isEmpty, "at least one file", "none")
     try require(
-      "sequence_length", (16...contextLength).contains(sequenceLength),
+      "sequence_length", sequenceLength >= 16 && sequenceLength <= contextLength,
       "an integer from 16 to context_length", sequenceLength)
     try require(
       "batch_tokens", batchTokens >= sequenceLength, "at least sequence_length", batchTokens)
-    try require("samples", samples >= 0, "an integer of at least 0", samples)
-    try require("sample_tokens", sampleTokens > 0, "an integer above 0", sampleTokens)
-    try require("steps", steps > 0, "an integer above 0", steps)
+    try require("samples", (0...1000).contains(samples), "an integer from 0 to 1000", samples)
+    try requireCount("sample_tokens", sampleTokens)
+    for (name, value) in [
+      ("steps", steps), ("context_length", contextLength), ("batch_tokens", batchTokens),
+      ("micro_batch_tokens", microBatchTokens), ("layers", layers), ("heads", heads),
+      ("key_value_heads", keyValueHeads), ("hidden_size", hiddenSize),
+      ("intermediate_size", intermediateSize),
+    ] { try requireCount(name, value) }
     try require(
       "validation_share", (0..<0.5).contains(validationShare), "a number from 0 to below 0.5",
       validationShare)
@@ -159,7 +164,8 @@ struct PretrainStage: Stage {
         try decoderConfiguration(
           vocabularySize: encoder.tokenizer.vocabularySize, encoder: encoder), seed: context.seed)
     }
-    let (model, ownEncoder) = try loadPolicy(context, configuration.model)
+    let (model, ownEncoder) = try loadPolicy(
+      context, configuration.model, longest: configuration.sequenceLength)
     try ownEncoder.requireSame(as: encoder)
     return model
   }
@@ -196,9 +202,14 @@ struct PretrainStage: Stage {
       headCount: configuration.heads, keyValueHeadCount: configuration.keyValueHeads,
       maximumPositions: configuration.contextLength, bosTokenID: encoder?.endOfText,
       eosTokenIDs: encoder.map { $0.stopTokens.sorted() } ?? [],
-      padTokenID: encoder?.endOfText)
+      padTokenID: encoder.flatMap(padToken))
     try result.validate()
     return result
+  }
+
+  /// The end of text, unless it also ends a turn: a policy must learn that token, not skip it.
+  private func padToken(_ encoder: ConversationEncoder) -> Int? {
+    encoder.response("").last == encoder.endOfText ? nil : encoder.endOfText
   }
 
   /// All documents as token groups in a fixed random order, so that any prefix is a fair sample.

@@ -44,6 +44,8 @@ public struct RewardModelConfiguration: StageConfiguration {
   public func validate() throws {
     try require("model", !model.isEmpty, "a stage or a model folder", "nothing")
     try require("train", !train.isEmpty, "at least one file", "none")
+    try require(
+      "centering", (0...1e6).contains(centering), "a number from 0 to 1000000", centering)
     try validatePairTraining(
       epochs: epochs, batch: batchPairs, maxLength: maxLength, validations: validations,
       microBatchTokens: microBatchTokens)
@@ -62,12 +64,14 @@ public enum RewardHeadChoice: String, Codable, Sendable, CaseIterable {
 func validatePairTraining(
   epochs: Double, batch: Int, maxLength: Int, validations: Int, microBatchTokens: Int
 ) throws {
-  try require("epochs", epochs > 0 && epochs.isFinite, "a number above 0", epochs)
-  try require("batch_pairs", batch > 0, "an integer above 0", batch)
-  try require("max_length", maxLength >= 8, "an integer of at least 8", maxLength)
-  try require("validations", validations >= 0, "an integer of at least 0", validations)
+  try require("epochs", (1e-6...10_000).contains(epochs), "a number above 0, at most 10000", epochs)
+  try requireCount("batch_pairs", batch)
   try require(
-    "micro_batch_tokens", microBatchTokens > 0, "an integer above 0", microBatchTokens)
+    "max_length", (8...1_000_000).contains(maxLength), "an integer from 8 to 1000000", maxLength)
+  try require(
+    "validations", (0...1_000_000).contains(validations), "an integer from 0 to 1000000",
+    validations)
+  try requireCount("micro_batch_tokens", microBatchTokens)
 }
 
 /// Trains a reward model with the Bradley-Terry loss (WorldPM, arXiv 2505.10527, eq. 1 and 2).
@@ -88,7 +92,10 @@ struct RewardModelStage: Stage {
   func run(_ context: StageContext) throws -> StageResult {
     let source = try context.artifact(configuration.model)
     let encoder = try ConversationEncoder.load(from: source)
-    var model = try initialModel(source, encoder: encoder, seed: context.seed)
+    var model = try initialModel(context, source, encoder: encoder)
+    try requireFit(
+      configuration.model, stage: context.stage, configuration: model.decoder.configuration,
+      encoder: encoder, longest: configuration.maxLength)
     let pairs = try PairSets(
       context, train: configuration.train, validation: configuration.validation,
       test: configuration.test, encoder: encoder, maxLength: configuration.maxLength)
@@ -100,7 +107,7 @@ struct RewardModelStage: Stage {
       context: context, settings: configuration.optimizer, steps: steps,
       checkpointEvery: configuration.checkpointEvery,
       evaluateEvery: configuration.validations > 0
-        ? max(1, steps / configuration.validations) : 0)
+        ? max(1, (steps + configuration.validations - 1) / configuration.validations) : 0)
 
     let best = try loop.run(
       &model,
@@ -133,14 +140,14 @@ struct RewardModelStage: Stage {
 
   /// A reward model goes on with its own head; a language model gets a new one.
   private func initialModel(
-    _ source: URL, encoder: ConversationEncoder, seed: UInt64
+    _ context: StageContext, _ source: URL, encoder: ConversationEncoder
   ) throws -> RewardModel {
     let folder = try ModelFolder(source)
     if folder.architecture != folder.configuration.family.causalArchitecture {
-      return try RewardModel(folder)
+      return try rewardModel(context, configuration.model)
     }
     return try RewardModel(
       from: CausalLM(folder), head: configuration.head.head,
-      endOfText: encoder.endOfText, seed: seed)
+      endOfText: encoder.endOfText, seed: context.seed)
   }
 }

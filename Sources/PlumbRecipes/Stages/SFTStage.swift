@@ -37,7 +37,7 @@ public struct SFTConfiguration: StageConfiguration {
   public func validate() throws {
     try require("model", !model.isEmpty, "a stage or a model folder", "nothing")
     try require("train", !train.isEmpty, "at least one file", "none")
-    try require("batch_rows", batchRows > 0, "an integer above 0", batchRows)
+    try requireCount("batch_rows", batchRows)
     try validatePairTraining(
       epochs: epochs, batch: batchRows, maxLength: maxLength, validations: validations,
       microBatchTokens: microBatchTokens)
@@ -60,11 +60,14 @@ struct SFTStage: Stage {
   }
 
   func run(_ context: StageContext) throws -> StageResult {
-    let source = try context.artifact(configuration.model)
-    let encoder = try ConversationEncoder.load(from: source)
-    var model = try CausalLM(directory: source)
+    var (model, encoder) = try loadPolicy(
+      context, configuration.model, longest: configuration.maxLength)
     let train = try demonstrations(context, configuration.train, encoder: encoder)
     let validation = try demonstrations(context, configuration.validation, encoder: encoder)
+    guard !train.isEmpty else {
+      throw RunError.nothingToTrain(
+        stage: context.stage, files: configuration.train, why: "no answer fits max_length")
+    }
     let data = PackedDataset(
       train, size: .examples(configuration.batchRows), seed: context.seed)
     let steps = data.plan.steps(epochs: configuration.epochs)
@@ -72,7 +75,7 @@ struct SFTStage: Stage {
       context: context, settings: configuration.optimizer, steps: steps,
       checkpointEvery: configuration.checkpointEvery,
       evaluateEvery: configuration.validations > 0
-        ? max(1, steps / configuration.validations) : 0)
+        ? max(1, (steps + configuration.validations - 1) / configuration.validations) : 0)
     let best = try loop.run(
       &model,
       validate: validation.isEmpty || configuration.validations == 0

@@ -30,14 +30,16 @@ public struct OptimizerConfiguration: ConfigurationSection {
 
   public func validate() throws {
     try require(
-      "learning_rate", learningRate > 0 && learningRate.isFinite, "a number above 0", learningRate)
+      "learning_rate", learningRate >= 1e-30 && learningRate <= 10, "a number above 0, at most 10",
+      learningRate)
     try require(
       "warmup_fraction", (0...1).contains(warmupFraction), "a number from 0 to 1", warmupFraction)
-    try require("weight_decay", weightDecay >= 0, "a number of at least 0", weightDecay)
-    try require("beta1", (0..<1).contains(beta1), "a number from 0 to below 1", beta1)
-    try require("beta2", (0..<1).contains(beta2), "a number from 0 to below 1", beta2)
-    try require("epsilon", epsilon > 0, "a number above 0", epsilon)
-    try require("max_grad_norm", maxGradNorm > 0, "a number above 0", maxGradNorm)
+    try require(
+      "weight_decay", (0...10).contains(weightDecay), "a number from 0 to 10", weightDecay)
+    try require("beta1", (0...0.99999).contains(beta1), "a number from 0 to 0.99999", beta1)
+    try require("beta2", (0...0.99999).contains(beta2), "a number from 0 to 0.99999", beta2)
+    try require("epsilon", (1e-30...1).contains(epsilon), "a number from 1e-30 to 1", epsilon)
+    try require("max_grad_norm", maxGradNorm >= 1e-20, "a number above 0", maxGradNorm)
   }
 }
 
@@ -79,6 +81,16 @@ extension OptimizerConfiguration {
 /// Throws the problem of a field unless `holds`.
 func require(_ field: String, _ holds: Bool, _ expected: String, _ found: some Any) throws {
   if !holds { throw ConfigurationProblem(field, expected: expected, found: "\(found)") }
+}
+
+/// Throws unless a count is from 1 to a million: no setting may overflow a product of sizes.
+func requireCount(_ field: String, _ value: Int) throws {
+  try require(field, (1...1_000_000).contains(value), "an integer from 1 to 1000000", value)
+}
+
+/// Throws unless a number can be used as Float32 in a quotient.
+func requirePositive(_ field: String, _ value: Double) throws {
+  try require(field, (1e-6...1e6).contains(value), "a number from 0.000001 to 1000000", value)
 }
 
 /// A model whose weights the loop moves.
