@@ -1,3 +1,4 @@
+import CKernels
 import PlumbTensors
 import PlumbTestSupport
 import Testing
@@ -53,6 +54,22 @@ import Testing
     Threads.configure(3)
     for (found, expected) in zip(gradients(), one) {
       expectClose(found, expected, absolute: 1e-5, relative: 1e-4)
+    }
+  }
+
+  @Test func workersRunEveryChunkOnce() {
+    defer { Threads.configure(2) }
+    Threads.configure(3)
+    withEvery("chunks", in: [0, 1, 2, 3, 100]) { chunks in
+      let counts = UnsafeMutableBufferPointer<Int32>.allocate(capacity: max(1, chunks))
+      defer { counts.deallocate() }
+      for _ in 0..<200 {
+        counts.update(repeating: 0)
+        plumb_parallel(
+          Int32(chunks), { $0?.assumingMemoryBound(to: Int32.self)[Int($1)] += 1 },
+          counts.baseAddress)
+        #expect((0..<chunks).allSatisfy { counts[$0] == 1 })
+      }
     }
   }
 

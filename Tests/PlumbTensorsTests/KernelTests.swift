@@ -230,18 +230,4 @@ import Testing
       }
     }
   }
-
-  @Test func workersRunEveryChunkOnce() {
-    withEvery("chunks", in: [0, 1, 2, 3, 100]) { chunks in
-      let counts = UnsafeMutableBufferPointer<Int32>.allocate(capacity: max(1, chunks))
-      defer { counts.deallocate() }
-      for _ in 0..<200 {
-        counts.update(repeating: 0)
-        plumb_parallel(
-          Int32(chunks), { $0?.assumingMemoryBound(to: Int32.self)[Int($1)] += 1 },
-          counts.baseAddress)
-        #expect((0..<chunks).allSatisfy { counts[$0] == 1 })
-      }
-    }
-  }
 }
