@@ -1,5 +1,6 @@
 extension Report {
-  /// The report of a run: claims first, then each stage's part, all figures, and how it was made.
+  /// The report of a run: claims first, then the last stage's part, which is what a run leads to, the other stages'
+  /// in order, all figures, and how it was made.
   public init(of summary: RunSummary, recipe: Recipe, environment: RunEnvironment) {
     self.init(title: summary.recipe, lead: recipe.description)
     let seconds = summary.stages.reduce(0) { $0 + $1.seconds }
@@ -12,7 +13,7 @@ extension Report {
       facts.insert(Fact("claims held", "\(held) of \(summary.claims.count)"), at: 0)
       sections.append(ReportSection("Claims", [.claims(summary.claims)]))
     }
-    for stage in summary.stages {
+    for stage in summary.stages.suffix(1) + summary.stages.dropLast() {
       // A stage that has no part of its own still shows its tables.
       sections +=
         stage.result.sections.isEmpty && !stage.result.tables.isEmpty

@@ -150,7 +150,7 @@ struct CompareStage: Stage {
         figures.first { $0.name == name }.map(text) ?? "–"
       }
       rows.append([
-        stage,
+        stage, testFiles(context, stage),
         cell("test_accuracy") { "\($0.sampleSize)" },
         cell("test_accuracy") { NumberText.interval($0.value, $0.interval) },
         cell("test_nll") { NumberText.interval($0.value, $0.interval) },
@@ -161,7 +161,17 @@ struct CompareStage: Stage {
     guard !rows.isEmpty else { return nil }
     return TextTable(
       title: "Preference models on held-out pairs",
-      columns: ["model", "pairs", "accuracy", "NLL (nats)", "Brier", "ECE"], rows: rows)
+      columns: ["model", "test data", "pairs", "accuracy", "NLL (nats)", "Brier", "ECE"], rows: rows
+    )
+  }
+
+  /// The test files of a preference stage, as its recipe names them.
+  private func testFiles(_ context: StageContext, _ stage: String) -> String {
+    let configuration = context.recipe.stages.first { $0.name == stage }?.configuration
+    let files =
+      (configuration as? RewardModelConfiguration)?.test
+      ?? (configuration as? GeneralPreferenceConfiguration)?.test ?? []
+    return files.map { $0.replacing(".jsonl.zst", with: "") }.joined(separator: ", ")
   }
 
   /// Whether the base preference model helped its fine-tuned successor: WorldPM's claim in small.

@@ -84,10 +84,11 @@ struct DPOStage: Stage {
     }
     try policy.write(to: context.directory, encoder: encoder)
     return try policyResult(
-      context, title: "DPO",
+      context, responses: configuration.batchPairs,
       metrics: [
-        ("loss", "loss (nats/pair)"), ("rewards/accuracies", "accuracy"),
-        ("rewards/margins", "margin"), ("logps/chosen", "log p(chosen)"),
+        ("loss", "loss (nats/pair)", "nats"), ("rewards/accuracies", "accuracy", ""),
+        ("rewards/margins", "margin", ""),
+        ("logps/chosen", "log p(chosen) (nats/response)", "nats/response"),
       ])
   }
 

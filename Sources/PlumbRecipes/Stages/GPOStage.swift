@@ -114,11 +114,12 @@ struct GPOStage: Stage {
     }
     try state.policy.write(to: context.directory, encoder: encoder)
     return try policyResult(
-      context, title: "GPO",
+      context, responses: configuration.promptsPerIteration * configuration.responses,
       metrics: [
-        ("loss", "loss (nats²)"), ("gpo/log_ratio", "log π/π_t (nats)"),
-        ("objective/kl", "KL from SFT (nats/response)"),
-        ("completions/mean_length", "length (tokens)"),
+        ("loss", "loss (nats²)", "nats²"),
+        ("gpo/score_std", "spread of the mean preference (nats)", "nats"),
+        ("objective/kl", "KL from the reference (nats/response)", "nats/response"),
+        ("completions/mean_length", "length (tokens)", "tokens"),
       ])
   }
 

@@ -122,8 +122,7 @@ struct GeneralPreferenceStage: Stage {
     }
     try model.write(to: context.directory, encoder: encoder)
     return try preferenceResult(
-      context, .generalPreference(model), pairs: pairs, best: best, steps: steps,
-      title: "General preference model")
+      context, .generalPreference(model), pairs: pairs, best: best, steps: steps)
   }
 
   /// The weights of a language model or of a preference model; a head goes on where its shape fits.

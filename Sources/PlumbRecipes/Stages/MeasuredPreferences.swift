@@ -6,6 +6,8 @@ struct MeasuredPreferences {
   let metrics: Calibration
   let accuracy: Interval
   let nll: Interval
+  let brier: Interval
+  let ece: Interval
   let bySource: [(source: String, metrics: Calibration)]
 
   init(_ model: PreferenceModel, pairs: [EncodedPair], seed: UInt64) throws {
@@ -22,6 +24,8 @@ struct MeasuredPreferences {
     }
     accuracy = interval(\.accuracy)
     nll = interval(\.nll)
+    brier = interval(\.brier)
+    ece = interval(\.ece)
     let sources = Dictionary(grouping: pairs.indices) { pairs[$0].source }
     bySource = sources.sorted { $0.key < $1.key }.map { source, rows in
       (source, Calibration(rewardDifferences: rows.map { odds[$0] }))
@@ -33,12 +37,19 @@ struct MeasuredPreferences {
     var all = [
       Figure("test_accuracy", metrics.accuracy, interval: accuracy.range, sampleSize: n),
       Figure("test_nll", metrics.nll, interval: nll.range, unit: "nats", sampleSize: n),
-      Figure("test_brier", metrics.brier, sampleSize: n),
-      Figure("test_ece", metrics.ece, sampleSize: n),
+      Figure("test_brier", metrics.brier, interval: brier.range, sampleSize: n),
+      Figure("test_ece", metrics.ece, interval: ece.range, sampleSize: n),
     ]
     if bySource.count > 1 {
-      all += bySource.map {
-        Figure("test_accuracy/\($0.source)", $0.metrics.accuracy, sampleSize: $0.metrics.pairs)
+      all += bySource.flatMap { source, metrics in
+        let n = metrics.pairs
+        let accuracy = Interval.wilson(successes: metrics.accuracy * Double(n), trials: n)
+        return [
+          Figure(
+            "test_accuracy/\(source)", metrics.accuracy, interval: accuracy.range, sampleSize: n),
+          Figure("test_nll/\(source)", metrics.nll, unit: "nats", sampleSize: n),
+          Figure("test_ece/\(source)", metrics.ece, sampleSize: n),
+        ]
       }
     }
     return all

@@ -147,11 +147,12 @@ struct PPOStage: Stage {
     }
     try state.actor.separatePolicy.write(to: context.directory, encoder: encoder)
     return try policyResult(
-      context, title: "PPO",
+      context, responses: configuration.promptsPerUpdate * configuration.responsesPerPrompt,
       metrics: [
-        ("objective/scores", "score"), ("objective/kl", "KL from SFT (nats/response)"),
-        ("completions/mean_length", "length (tokens)"),
-        ("val/explained_variance", "explained variance"),
+        ("objective/scores", "score", ""),
+        ("objective/kl", "KL from the reference (nats/response)", "nats/response"),
+        ("completions/mean_length", "length (tokens)", "tokens"),
+        ("val/explained_variance", "explained variance", ""),
       ])
   }
 

@@ -74,7 +74,7 @@ func pairStep(
 /// by source.
 func preferenceResult(
   _ context: StageContext, _ model: PreferenceModel, pairs: PairSets,
-  best: (loss: Double, step: Int)?, steps: Int, title: String
+  best: (loss: Double, step: Int)?, steps: Int
 ) throws -> StageResult {
   var figures = [
     Figure("train_pairs", Double(pairs.train.count), unit: "pairs", sampleSize: pairs.train.count),
@@ -85,11 +85,11 @@ func preferenceResult(
       Figure("validation_nll", best.loss, unit: "nats", sampleSize: pairs.validation.count))
   }
   var sections = try trainingSection(
-    context, title: title, metric: "loss", label: "loss (nats/pair)")
+    context, metric: "loss", label: "loss (nats/pair)")
   if !pairs.test.isEmpty {
     let found = try MeasuredPreferences(model, pairs: pairs.test, seed: context.seed)
     figures += found.figures
-    sections.append(found.section(title: "\(title) `\(context.stage)`: held-out pairs"))
+    sections.append(found.section(title: "\(context.stage): held-out pairs"))
   }
   return StageResult(figures: figures, sections: sections)
 }

@@ -21,12 +21,14 @@ struct PolicyComparison {
   let rewards: [[[Double]]]?
   /// Win rate of policy i over policy j, [P][P].
   let rates: [[WinRate]]
+  private let seed: UInt64
 
   init(
     _ answers: [PolicyAnswers], judge: any Judge, reward: (any Judge)?,
     encoder: ConversationEncoder, seed: UInt64
   ) throws {
     self.answers = answers
+    self.seed = seed
     let judged = try Self.judgements(answers, judge, encoder)
     scores = Self.scores(judged, answers)
     rewards = try reward.flatMap {
@@ -83,18 +85,36 @@ struct PolicyComparison {
   }
 
   /// Mean over answers of the summed log-ratio to the baseline, nats.
-  func kl(_ policy: Int) -> Double {
-    answers[policy].buffer.statistics()["objective/kl"] ?? 0
-  }
-
-  /// Mean tokens of an answer.
-  func length(_ policy: Int) -> Double {
-    answers[policy].buffer.statistics()["completions/mean_length"] ?? 0
-  }
+  private func kl(_ policy: Int) -> Double { mean(logRatios(policy)) }
 
   private func mean(_ values: [[Double]]) -> Double {
     let all = values.flatMap { $0 }
     return all.reduce(0, +) / Double(max(1, all.count))
+  }
+
+  /// A mean over answers with its bootstrap interval over prompts.
+  private func figure(_ name: String, _ values: [[Double]], unit: String = "") -> Figure {
+    let interval = Interval.bootstrap(rows: values.count, resamples: 500, seed: seed) { rows in
+      mean(rows.map { values[$0] })
+    }
+    return Figure(
+      name, mean(values), interval: interval.range, unit: unit,
+      sampleSize: values.reduce(0) { $0 + $1.count })
+  }
+
+  /// The log-ratio to the baseline of every answer, nats, prompt by prompt.
+  private func logRatios(_ policy: Int) -> [[Double]] {
+    answers[policy].buffer.groups.map { group in
+      group.responses.map { response in
+        zip(response.behaviourLogprobs, response.referenceLogprobs).reduce(0.0) {
+          $0 + Double($1.0 - $1.1)
+        }
+      }
+    }
+  }
+
+  private func lengths(_ policy: Int) -> [[Double]] {
+    answers[policy].buffer.groups.map { $0.responses.map { Double($0.tokens.count) } }
   }
 
   var figures: [Figure] {
@@ -102,14 +122,15 @@ struct PolicyComparison {
     return answers.indices.flatMap { policy -> [Figure] in
       let name = answers[policy].name
       var figures = [
-        Figure("\(name)/kl_from_sft", kl(policy), unit: "nats/response", sampleSize: n),
-        Figure("\(name)/mean_length", length(policy), unit: "tokens", sampleSize: n),
+        figure(
+          "\(name)/kl_from_\(answers[0].name)", logRatios(policy), unit: "nats/response"),
+        figure("\(name)/mean_length", lengths(policy), unit: "tokens"),
       ]
       if let scores {
-        figures.append(Figure("\(name)/judge_score", mean(scores[policy]), sampleSize: n))
+        figures.append(figure("\(name)/judge_score", scores[policy]))
       }
       if let rewards {
-        figures.append(Figure("\(name)/reward", mean(rewards[policy]), sampleSize: n))
+        figures.append(figure("\(name)/reward", rewards[policy]))
       }
       for other in answers.indices where other != policy {
         figures.append(
@@ -134,7 +155,7 @@ struct PolicyComparison {
           answers[policy].name,
           policy == 0
             ? "–" : NumberText.interval(rate.rate, [rate.interval.lower, rate.interval.upper]),
-          NumberText.fixed(kl(policy), 2), NumberText.fixed(length(policy), 1),
+          NumberText.fixed(kl(policy), 2), NumberText.fixed(mean(lengths(policy)), 1),
           scores.map { NumberText.fixed(mean($0[policy]), 3) } ?? "–",
           rewards.map { NumberText.fixed(mean($0[policy]), 3) } ?? "–",
         ]

@@ -150,7 +150,7 @@ struct PretrainStage: Stage {
         Figure("validation_loss", best.loss, unit: "nats/token", sampleSize: validation.count))
     }
     var sections = try trainingSection(
-      context, title: "Pretraining", metric: "loss", label: "loss (nats/token)")
+      context, metric: "loss", label: "loss (nats/token)")
     let texts = try samples(model, encoder: encoder, seed: context.seed)
     if !texts.isEmpty { sections.append(ReportSection("Samples", [.samples(texts)])) }
     return StageResult(figures: figures, sections: sections)

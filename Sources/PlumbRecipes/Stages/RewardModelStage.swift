@@ -134,8 +134,7 @@ struct RewardModelStage: Stage {
     }
     try model.write(to: context.directory, encoder: encoder)
     return try preferenceResult(
-      context, .reward(model), pairs: pairs, best: best, steps: steps,
-      title: "Reward model")
+      context, .reward(model), pairs: pairs, best: best, steps: steps)
   }
 
   /// A reward model goes on with its own head; a language model gets a new one.

@@ -99,7 +99,7 @@ struct SFTStage: Stage {
     return StageResult(
       figures: figures,
       sections: try trainingSection(
-        context, title: "Supervised fine-tuning", metric: "loss", label: "loss (nats/token)"))
+        context, metric: "loss", label: "loss (nats/token)"))
   }
 
   private func demonstrations(

@@ -3,7 +3,7 @@ import PlumbModels
 
 /// A training curve with its validation points, from the stage's own metrics.
 func trainingSection(
-  _ context: StageContext, title: String, metric: String, label: String
+  _ context: StageContext, metric: String, label: String
 ) throws -> [ReportSection] {
   let train = smoothed(try context.series(metric))
   let validation = try context.series("eval_\(metric)")
@@ -15,7 +15,7 @@ func trainingSection(
   guard !train.isEmpty else { return [] }
   return [
     ReportSection(
-      "\(title) `\(context.stage)`: training",
+      "\(context.stage): training",
       [
         .charts([
           Chart(
@@ -26,12 +26,14 @@ func trainingSection(
 }
 
 /// The curves of a policy's training, and the last values as figures.
+///
+/// - Parameter responses: the responses (or pairs) that one value is a mean over.
 func policyResult(
-  _ context: StageContext, title: String, metrics: [(name: String, label: String)]
+  _ context: StageContext, responses: Int, metrics: [(name: String, label: String, unit: String)]
 ) throws -> StageResult {
   var charts: [Chart] = []
   var figures: [Figure] = []
-  for (name, label) in metrics {
+  for (name, label, unit) in metrics {
     let series = try context.series(name)
     guard let last = series.last else { continue }
     charts.append(
@@ -40,11 +42,11 @@ func policyResult(
         .lines([
           Chart.Series(name, series.map { Chart.Point(Double($0.step), $0.value) })
         ])))
-    figures.append(Figure("final/\(name)", last.value, sampleSize: series.count))
+    figures.append(Figure("final/\(name)", last.value, unit: unit, sampleSize: responses))
   }
   return StageResult(
     figures: figures,
-    sections: [ReportSection("\(title) `\(context.stage)`", [.charts(charts)])])
+    sections: [ReportSection("\(context.stage): training", [.charts(charts)])])
 }
 
 /// Means over runs of steps, so that at most about 100 points are drawn.
