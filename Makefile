@@ -26,10 +26,7 @@ build: setup
 quickstart: build
 	.build/release/plumb run recipes/quickstart.yaml $(ARGS)
 
-$(PLUMB):
-	$(MAKE) build
-
-smoke: $(PLUMB)
+smoke: $(if $(filter .build/%,$(PLUMB)),build)
 	Scripts/smoke $(PLUMB)
 
 test: setup check

@@ -198,6 +198,11 @@ public final class Runner {
       try RunFiles.remove(folder.appending(path: name))
     }
     if let checkpoint {
+      // A newer checkpoint whose metrics were lost must not be taken for the one to go on from.
+      let others = folder.appending(path: RunLayout.checkpointsName)
+      for name in RunFiles.names(in: others) where name != checkpoint.directory.lastPathComponent {
+        try RunFiles.remove(others.appending(path: name))
+      }
       do {
         let file = try FileHandle(forWritingTo: metrics)
         try file.truncate(atOffset: UInt64(checkpoint.record.metricsBytes))
