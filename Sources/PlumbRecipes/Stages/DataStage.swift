@@ -44,7 +44,7 @@ public struct DataConfiguration: StageConfiguration {
       try require(name, (0...1).contains(share), "a number from 0 to 1", share)
     }
     let sum = trainShare + judgeShare + validationShare + testShare
-    try require("train_share", abs(sum - 1) < 1e-6, "shares that add up to 1", sum)
+    try require("train_share", abs(sum - 1) < 1e-9, "shares that add up to 1", sum)
     try require(
       "preferences", !(forum + preferences + demonstrations).isEmpty, "at least one file", "none")
     for (name, limit) in [
@@ -179,6 +179,6 @@ struct DataStage: Stage {
       [
         .init("train", configuration.trainShare), .init("judge", configuration.judgeShare),
         .init("validation", configuration.validationShare), .init("test", configuration.testShare),
-      ], seed: seed)
+      ].filter { $0.fraction > 0 }, seed: seed)
   }
 }
