@@ -9,7 +9,7 @@ import Testing
   static let yaml = """
     name: walks
     seed: 5
-    threads: 1
+    threads: 2
     stages:
       first: {kind: walk}
       second: {kind: walk, base: first, steps: 7}
@@ -195,7 +195,7 @@ import Testing
     let input = folder.url.appending(path: "start")
     try Data("3".utf8).write(to: input)
     let run = folder.url.appending(path: "run")
-    let yaml = "name: one\nthreads: 1\nstages: {walk: {base: '\(input.path)'}}\n"
+    let yaml = "name: one\nthreads: 2\nstages: {walk: {base: '\(input.path)'}}\n"
     func steps() throws -> Int {
       let control = WalkStage.Control()
       _ = try WalkStage.$control.withValue(control) { try Self.runner(run, yaml: yaml).run() }

@@ -1,0 +1,42 @@
+import Foundation
+import Testing
+
+@testable import PlumbRecipes
+
+/// How a batch is cut into micro-batches changes the sums' rounding and nothing else.
+@Suite struct StageMicroBatchTests {
+  static let common = "max_length: 64, optimizer: {learning_rate: 0.0005}"
+
+  @Test(arguments: ["reward-model", "general-preference", "sft", "dpo"])
+  func microBatchesDoNotChangeTheTrajectory(_ stage: String) throws {
+    let world = try TinyWorld.shared()
+    let pairs = "['\(world("data/preferences.judge.jsonl.zst"))']"
+    let settings =
+      switch stage {
+      case "sft":
+        "model: '\(world("pretrain"))', train: ['\(world("data/demonstrations.train.jsonl.zst"))']"
+      case "dpo": "policy: '\(world("sft"))', pairs: \(pairs)"
+      default: "model: '\(world("pretrain"))', train: \(pairs)"
+      }
+    let yaml = """
+      name: cut
+      seed: 3
+      threads: 2
+      stages:
+        \(stage): {\(settings), \(Self.common)}
+      """
+    let (whole, cut) = (try TemporaryFolder(), try TemporaryFolder())
+    try runTiny(yaml, in: whole.url)
+    // One or two examples at once instead of 32.
+    try runTiny(yaml, in: cut.url, overrides: ["\(stage).micro_batch_tokens=64"])
+    #expect(try whole.text("metrics.jsonl") != cut.text("metrics.jsonl"))
+    for name in ["loss", "grad_norm"] {
+      let (a, b) = (try whole.series(name, stage), try cut.series(name, stage))
+      #expect(a.count == b.count && a.count >= 2)
+      let differences = zip(a, b).map { abs($0 - $1) / max(1, abs($0)) }
+      let mean = differences.reduce(0, +) / Double(differences.count)
+      #expect(try #require(differences.max()) < 1e-3, "\(name)")
+      #expect(mean < 3e-4, "\(name)")
+    }
+  }
+}
