@@ -14,7 +14,7 @@ struct DataInspectCommand: ParsableCommand {
       names its line.
 
         plumb data inspect examples/data/preferences.jsonl.zst
-        plumb data inspect pairs.jsonl --tokenizer examples/models/base --json
+        plumb data inspect pairs.jsonl --tokenizer examples/models/plumb-5m --json
       """)
 
   @Argument(help: ArgumentHelp("The data file.", valueName: "file"), completion: .file())

@@ -11,7 +11,7 @@ struct GenerateCommand: ParsableCommand {
     abstract: "Answer prompts with a language model.",
     discussion: """
       A row is one of
-        {"prompt": "Why is the sky blue?"}  a text (one turn of the user) or a list of messages
+        {"prompt": "Why is the sky blue?"}  the user's turn, or a list of messages
         {"text": "Once upon a time"}        continued as it is, without any template
         {"tokens": [5, 1, 3]}               token ids, continued as they are
       and its answer {"text": …, "tokens": […]}: the new tokens, with the one that ended the \

@@ -18,7 +18,7 @@ struct LogprobsCommand: ParsableCommand {
       turn of the user) or a list of messages with role and content; "messages" is another name \
       for it.
 
-        echo '{"tokens": [5, 1, 3]}' | plumb logprobs --model examples/models/base
+        echo '{"tokens": [5, 1, 3]}' | plumb logprobs --model DIR
         plumb logprobs --model runs/quickstart/stages/sft --input rows.jsonl.zst
       """)
 

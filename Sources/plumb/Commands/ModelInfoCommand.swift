@@ -11,7 +11,7 @@ struct ModelInfoCommand: ParsableCommand {
     discussion: """
       Reads config.json, the headers of the weights and the tokenizer; loads no weights.
 
-        plumb model info examples/models/base
+        plumb model info examples/models/plumb-5m
         plumb model info runs/quickstart/stages/general-preference --json
       """)
 
