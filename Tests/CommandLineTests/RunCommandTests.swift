@@ -84,7 +84,7 @@ import Testing
   @Test(arguments: [
     ("pretrain.stepz=3", "'steps'"), ("pretrain.steps=many", "many"),
     ("pretrian.steps=3", "pretrain"),
-    ("pretrain.steps=0", "above 0"), ("threads=0", "threads"),
+    ("pretrain.steps=0", "found 0"), ("threads=0", "threads"),
     ("tokenizer.files=[no.jsonl]", "no.jsonl"),
   ])
   func wrongSettingsAreRefusedBeforeAnythingRuns(setting: String, word: String) throws {
