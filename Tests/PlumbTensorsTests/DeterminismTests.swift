@@ -3,10 +3,11 @@ import PlumbTensors
 import PlumbTestSupport
 import Testing
 
-/// The thread count is one for the whole process, so these run one after the other.
-@Suite(.serialized) struct DeterminismTests {
+/// The thread count is one for the whole process, and results hold bit for bit for one count only: what
+/// changes it runs in a process of its own, away from the other suites.
+@Suite struct DeterminismTests {
   /// Every operation that divides its work, at sizes that are divided.
-  private func gradients() -> [[Float]] {
+  static func gradients() -> [[Float]] {
     let layout = PackedLayout(groups: [
       (prefix: 90, continuations: [70, 140]), (prefix: 60, continuations: []),
     ])
@@ -37,38 +38,41 @@ import Testing
       + leaves.map { gradients[$0]?.scalars ?? [] }
   }
 
-  @Test func aFixedThreadCountRepeatsExactly() {
-    defer { Threads.configure(2) }
-    for count in [1, 2, 3] {
-      Threads.configure(count)
-      #expect(Threads.count == count)
-      let first = gradients()
-      for _ in 0..<5 { #expect(gradients() == first) }
+  @Test func aFixedThreadCountRepeatsExactly() async {
+    await #expect(processExitsWith: .success) {
+      for count in [1, 2, 3] {
+        Threads.configure(count)
+        #expect(Threads.count == count)
+        let first = DeterminismTests.gradients()
+        for _ in 0..<5 { #expect(DeterminismTests.gradients() == first) }
+      }
     }
   }
 
-  @Test func threadCountsAgreeUpToRounding() {
-    defer { Threads.configure(2) }
-    Threads.configure(1)
-    let one = gradients()
-    Threads.configure(3)
-    for (found, expected) in zip(gradients(), one) {
-      expectClose(found, expected, absolute: 1e-5, relative: 1e-4)
+  @Test func threadCountsAgreeUpToRounding() async {
+    await #expect(processExitsWith: .success) {
+      Threads.configure(1)
+      let one = DeterminismTests.gradients()
+      Threads.configure(3)
+      for (found, expected) in zip(DeterminismTests.gradients(), one) {
+        expectClose(found, expected, absolute: 1e-5, relative: 1e-4)
+      }
     }
   }
 
-  @Test func workersRunEveryChunkOnce() {
-    defer { Threads.configure(2) }
-    Threads.configure(3)
-    withEvery("chunks", in: [0, 1, 2, 3, 100]) { chunks in
-      let counts = UnsafeMutableBufferPointer<Int32>.allocate(capacity: max(1, chunks))
-      defer { counts.deallocate() }
-      for _ in 0..<200 {
-        counts.update(repeating: 0)
-        plumb_parallel(
-          Int32(chunks), { $0?.assumingMemoryBound(to: Int32.self)[Int($1)] += 1 },
-          counts.baseAddress)
-        #expect((0..<chunks).allSatisfy { counts[$0] == 1 })
+  @Test func workersRunEveryChunkOnce() async {
+    await #expect(processExitsWith: .success) {
+      Threads.configure(3)
+      withEvery("chunks", in: [0, 1, 2, 3, 100]) { chunks in
+        let counts = UnsafeMutableBufferPointer<Int32>.allocate(capacity: max(1, chunks))
+        defer { counts.deallocate() }
+        for _ in 0..<200 {
+          counts.update(repeating: 0)
+          plumb_parallel(
+            Int32(chunks), { $0?.assumingMemoryBound(to: Int32.self)[Int($1)] += 1 },
+            counts.baseAddress)
+          #expect((0..<chunks).allSatisfy { counts[$0] == 1 })
+        }
       }
     }
   }
