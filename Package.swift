@@ -26,7 +26,8 @@ func tests(_ library: String, _ dependencies: [Target.Dependency] = []) -> Targe
 
 /// What a program that uses Plumb as a library may import.
 let libraries: [Target.Dependency] = [
-  "PlumbTensors", "PlumbTokenizers", "PlumbCheckpoints", "PlumbModels", "PlumbOptimizers", "PlumbData",
+  "PlumbTensors", "PlumbTokenizers", "PlumbCheckpoints", "PlumbModels", "PlumbOptimizers",
+  "PlumbData",
   "PlumbPreferences", "PlumbRollouts", "PlumbObjectives", "PlumbEvaluation",
 ]
 

@@ -9,6 +9,7 @@ import PlumbTokenizers
 
 /// Settings of the comparison of policies.
 public struct CompareConfiguration: StageConfiguration {
+  /// The name of these stages in a recipe, under `kind:`.
   public static let kind = "compare"
 
   /// The policy that all others are held against, usually the SFT model.
@@ -37,6 +38,7 @@ public struct CompareConfiguration: StageConfiguration {
   /// The defaults.
   public init() {}
 
+  /// Refuses values that cannot be meant; throws `ConfigurationProblem`.
   public func validate() throws {
     try require("baseline", !baseline.isEmpty, "a stage or a model folder", "nothing")
     try require("judge", !judge.isEmpty, "a stage or a model folder", "nothing")

@@ -8,6 +8,7 @@ import PlumbTokenizers
 
 /// Settings of DPO.
 public struct DPOConfiguration: StageConfiguration {
+  /// The name of these stages in a recipe, under `kind:`.
   public static let kind = "dpo"
 
   /// The policy to start from, also the frozen reference.
@@ -34,6 +35,7 @@ public struct DPOConfiguration: StageConfiguration {
   /// The defaults.
   public init() {}
 
+  /// Refuses values that cannot be meant; throws `ConfigurationProblem`.
   public func validate() throws {
     try require("policy", !policy.isEmpty, "a stage or a model folder", "nothing")
     try require("pairs", !pairs.isEmpty, "at least one file", "none")
@@ -47,7 +49,9 @@ public struct DPOConfiguration: StageConfiguration {
   }
 }
 
-/// Direct preference optimization (arXiv 2305.18290, eq. 7) on pairs, through the rollout buffer.
+/// Direct preference optimization on pairs, through the rollout buffer.
+///
+/// Rafailov et al. 2023, arXiv 2305.18290, eq. 7.
 struct DPOStage: Stage {
   let configuration: DPOConfiguration
 

@@ -4,6 +4,7 @@ import PlumbTokenizers
 
 /// Settings of the preparation of data.
 public struct DataConfiguration: StageConfiguration {
+  /// The name of these stages in a recipe, under `kind:`.
   public static let kind = "data"
 
   /// Files of forum threads, whose votes make pairs.
@@ -36,6 +37,7 @@ public struct DataConfiguration: StageConfiguration {
   /// The defaults.
   public init() {}
 
+  /// Refuses values that cannot be meant; throws `ConfigurationProblem`.
   public func validate() throws {
     for (name, share) in [
       ("train_share", trainShare), ("judge_share", judgeShare),

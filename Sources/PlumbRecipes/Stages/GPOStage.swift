@@ -11,6 +11,7 @@ import PlumbTokenizers
 
 /// Settings of GPO.
 public struct GPOConfiguration: StageConfiguration {
+  /// The name of these stages in a recipe, under `kind:`.
   public static let kind = "gpo"
 
   /// The policy to start from.
@@ -47,6 +48,7 @@ public struct GPOConfiguration: StageConfiguration {
   /// The defaults.
   public init() {}
 
+  /// Refuses values that cannot be meant; throws `ConfigurationProblem`.
   public func validate() throws {
     try require("policy", !policy.isEmpty, "a stage or a model folder", "nothing")
     try require("judge", !judge.isEmpty, "a stage or a model folder", "nothing")
@@ -62,8 +64,9 @@ public struct GPOConfiguration: StageConfiguration {
   }
 }
 
-/// General Preference Optimization (arXiv 2410.02197, eq. 5.3, log Z taken as 0): a squared loss that
-/// moves log pi / pi_t towards the mean preference score over K sampled opponents, divided by beta.
+/// General Preference Optimization: policies that play against their own samples.
+///
+/// The squared loss of arXiv 2410.02197, eq. 5.3, with log Z taken as 0, moves log pi / pi_t towards the mean preference score over K sampled opponents, divided by beta.
 ///
 /// Not *Generalized* Preference Optimization (arXiv 2402.05749).
 struct GPOStage: Stage {

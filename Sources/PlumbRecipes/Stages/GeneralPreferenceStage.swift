@@ -8,6 +8,7 @@ import PlumbTokenizers
 
 /// Settings of a general preference model's training.
 public struct GeneralPreferenceConfiguration: StageConfiguration {
+  /// The name of these stages in a recipe, under `kind:`.
   public static let kind = "general-preference"
 
   /// What it starts from: a language model, or the trunk of a reward or preference model.
@@ -44,6 +45,7 @@ public struct GeneralPreferenceConfiguration: StageConfiguration {
   /// The defaults.
   public init() {}
 
+  /// Refuses values that cannot be meant; throws `ConfigurationProblem`.
   public func validate() throws {
     try require("model", !model.isEmpty, "a stage or a model folder", "nothing")
     try require("train", !train.isEmpty, "at least one file", "none")
@@ -58,7 +60,9 @@ public struct GeneralPreferenceConfiguration: StageConfiguration {
   }
 }
 
-/// Trains a general preference model (arXiv 2410.02197, eq. 4.1 and A.1).
+/// Trains a general preference model.
+///
+/// Zhang et al. 2024, arXiv 2410.02197, eq. 4.1 and A.1.
 struct GeneralPreferenceStage: Stage {
   let configuration: GeneralPreferenceConfiguration
 

@@ -11,6 +11,7 @@ import PlumbTokenizers
 
 /// Settings of PPO.
 public struct PPOConfiguration: StageConfiguration {
+  /// The name of these stages in a recipe, under `kind:`.
   public static let kind = "ppo"
 
   /// The policy to start from, also the frozen reference.
@@ -63,6 +64,7 @@ public struct PPOConfiguration: StageConfiguration {
   /// The defaults.
   public init() {}
 
+  /// Refuses values that cannot be meant; throws `ConfigurationProblem`.
   public func validate() throws {
     try require("policy", !policy.isEmpty, "a stage or a model folder", "nothing")
     try require("reward", !reward.isEmpty, "a stage or a model folder", "nothing")
@@ -93,8 +95,10 @@ public struct PPOConfiguration: StageConfiguration {
   }
 }
 
-/// Proximal policy optimization (arXiv 1707.06347) against a frozen reward model, with the details of
-/// "The N Implementation Details of RLHF with PPO" (Huang et al. 2023).
+/// Proximal policy optimization against a frozen reward model.
+///
+/// Schulman et al. 2017, arXiv 1707.06347, with the details of "The N Implementation Details of RLHF with
+/// PPO", Huang et al. 2023.
 struct PPOStage: Stage {
   let configuration: PPOConfiguration
 

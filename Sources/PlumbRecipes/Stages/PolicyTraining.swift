@@ -7,7 +7,9 @@ import PlumbRollouts
 import PlumbTensors
 import PlumbTokenizers
 
-/// How policies sample while they train. No filters: log-probabilities are those of the distribution
+/// How policies sample while they train.
+///
+/// No filters: log-probabilities are those of the distribution
 /// that was sampled.
 public struct SamplingConfiguration: ConfigurationSection {
   /// Divides the logits, in sampling and in every log-probability.
@@ -18,6 +20,7 @@ public struct SamplingConfiguration: ConfigurationSection {
   /// The defaults.
   public init() {}
 
+  /// Refuses values that cannot be meant; throws `ConfigurationProblem`.
   public func validate() throws {
     try require(
       "temperature", (0.01...100).contains(temperature), "a number from 0.01 to 100", temperature)

@@ -8,6 +8,7 @@ import PlumbTokenizers
 
 /// Settings of a language model's pretraining.
 public struct PretrainConfiguration: StageConfiguration {
+  /// The name of these stages in a recipe, under `kind:`.
   public static let kind = "pretrain"
 
   /// The stage or folder with the tokenizer.
@@ -54,6 +55,7 @@ public struct PretrainConfiguration: StageConfiguration {
   /// The defaults.
   public init() {}
 
+  /// Refuses values that cannot be meant; throws `ConfigurationProblem`.
   public func validate() throws {
     try require("tokenizer", !tokenizer.isEmpty, "a stage or a folder", "nothing")
     try require("files", !files.isEmpty, "at least one file", "none")

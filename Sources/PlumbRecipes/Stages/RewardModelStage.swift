@@ -8,6 +8,7 @@ import PlumbTokenizers
 
 /// Settings of a reward model's training.
 public struct RewardModelConfiguration: StageConfiguration {
+  /// The name of these stages in a recipe, under `kind:`.
   public static let kind = "reward-model"
 
   /// What it starts from: a language model, or a reward model whose head is kept.
@@ -41,6 +42,7 @@ public struct RewardModelConfiguration: StageConfiguration {
   /// The defaults.
   public init() {}
 
+  /// Refuses values that cannot be meant; throws `ConfigurationProblem`.
   public func validate() throws {
     try require("model", !model.isEmpty, "a stage or a model folder", "nothing")
     try require("train", !train.isEmpty, "at least one file", "none")
@@ -74,7 +76,9 @@ func validatePairTraining(
   try requireCount("micro_batch_tokens", microBatchTokens)
 }
 
-/// Trains a reward model with the Bradley-Terry loss (WorldPM, arXiv 2505.10527, eq. 1 and 2).
+/// Trains a reward model with the Bradley-Terry loss.
+///
+/// WorldPM, arXiv 2505.10527, eq. 1 and 2.
 struct RewardModelStage: Stage {
   let configuration: RewardModelConfiguration
 

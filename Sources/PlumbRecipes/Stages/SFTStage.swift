@@ -8,6 +8,7 @@ import PlumbTokenizers
 
 /// Settings of supervised fine-tuning.
 public struct SFTConfiguration: StageConfiguration {
+  /// The name of these stages in a recipe, under `kind:`.
   public static let kind = "sft"
 
   /// The language model to start from.
@@ -34,6 +35,7 @@ public struct SFTConfiguration: StageConfiguration {
   /// The defaults.
   public init() {}
 
+  /// Refuses values that cannot be meant; throws `ConfigurationProblem`.
   public func validate() throws {
     try require("model", !model.isEmpty, "a stage or a model folder", "nothing")
     try require("train", !train.isEmpty, "at least one file", "none")

@@ -4,6 +4,7 @@ public import PlumbTokenizers
 
 /// Settings of a tokenizer's training.
 public struct TokenizerConfiguration: StageConfiguration {
+  /// The name of these stages in a recipe, under `kind:`.
   public static let kind = "tokenizer"
 
   /// Files of text, conversations or forum threads to learn from.
@@ -16,6 +17,7 @@ public struct TokenizerConfiguration: StageConfiguration {
   /// The defaults.
   public init() {}
 
+  /// Refuses values that cannot be meant; throws `ConfigurationProblem`.
   public func validate() throws {
     try require("files", !files.isEmpty, "at least one file", "none")
     try require(

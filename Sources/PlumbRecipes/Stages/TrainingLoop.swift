@@ -28,6 +28,7 @@ public struct OptimizerConfiguration: ConfigurationSection {
   /// The defaults.
   public init() {}
 
+  /// Refuses values that cannot be meant; throws `ConfigurationProblem`.
   public func validate() throws {
     try require(
       "learning_rate", learningRate >= 1e-30 && learningRate <= 10, "a number above 0, at most 10",
@@ -119,7 +120,9 @@ struct TrainingLoop {
   let settings: OptimizerConfiguration
   let steps: Int
   var checkpointEvery = 100
-  /// Steps between validations; 0 for none. The last step always validates if any does.
+  /// Steps between validations; 0 for none.
+  ///
+  /// The last step always validates if any does.
   var evaluateEvery = 0
 
   /// Trains `model` in place; with validation, it ends with the weights of the lowest loss.
