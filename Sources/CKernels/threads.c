@@ -35,19 +35,28 @@ static atomic_int next_chunk;   // of `job` that no thread has taken yet
 static atomic_uint generation;  // of `job`
 static atomic_int running;      // workers that have not finished the job yet
 
+static atomic_long region_count;  // jobs that were handed to the workers
+
 static _Thread_local bool is_inside = false;
+static _Thread_local int current_chunk = -1;
 static _Thread_local void *slot = NULL;
 
 void *plumb_thread_slot(void) { return slot; }
 
 void plumb_set_thread_slot(void *pointer) { slot = pointer; }
 
+long plumb_region_count(void) { return atomic_load_explicit(&region_count, memory_order_relaxed); }
+
+int plumb_current_chunk(void) { return current_chunk; }
+
 static void run_share(void) {
   for (;;) {
     int chunk = atomic_fetch_add_explicit(&next_chunk, 1, memory_order_relaxed);
-    if (chunk >= job.chunks) return;
+    if (chunk >= job.chunks) break;
+    current_chunk = chunk;
     job.work(job.context, chunk);
   }
+  current_chunk = -1;
 }
 
 static unsigned await_job(unsigned seen) {
@@ -118,6 +127,7 @@ void plumb_parallel(int chunks, void (*work)(void *, int), void *context) {
     return;
   }
   if (!start_workers(threads - 1)) threads = 1;
+  atomic_fetch_add_explicit(&region_count, 1, memory_order_relaxed);
   job.work = work;
   job.context = context;
   job.chunks = chunks;

@@ -19,7 +19,10 @@ public func linear(_ x: Tensor, weight: Tensor, bias: Tensor? = nil) -> Tensor {
   return Tensor.make([rows, outer], inputs: inputs) { result in
     guard let y = result.baseAddress else { return }
     if rows <= skinnyRows {
-      skinnyLinear(x, weight, into: y)
+      EngineTrace.note(
+        .skinny, MatrixView(x.base, rows, inner), MatrixView(weight.base, outer, inner).transposed,
+        into: y, stride: outer)
+      skinnyLinear(rows: rows, inner: inner, outer: outer, x.base, weight.base, into: y)
     } else {
       multiply(
         MatrixView(x.base, rows, inner), MatrixView(weight.base, outer, inner).transposed,
@@ -103,13 +106,16 @@ private func matrix(_ x: Tensor, _ isTransposed: Bool) -> MatrixView {
 /// Up to this many rows our own kernel beats OpenBLAS, which first packs the whole weight.
 private let skinnyRows = 24
 
-private func skinnyLinear(_ x: Tensor, _ weight: Tensor, into y: UnsafeMutablePointer<Float>) {
-  let (rows, inner, outer) = (x.shape[0], x.shape[1], weight.shape[0])
+/// `y = x weight^T` for few rows of x, divided over the threads along the rows of the weight.
+func skinnyLinear(
+  rows: Int, inner: Int, outer: Int, _ x: UnsafePointer<Float>, _ weight: UnsafePointer<Float>,
+  into y: UnsafeMutablePointer<Float>
+) {
   let blocks = (outer + 3) / 4
   Threads.split(blocks, grain: max(1, 32_768 / max(1, 4 * inner * rows))) { range in
     let part = (range.lowerBound * 4)..<min(outer, range.upperBound * 4)
     plumb_skinny_linear(
-      rows, part.count, inner, x.base, weight.base + part.lowerBound * inner,
+      rows, part.count, inner, x, weight + part.lowerBound * inner,
       y + part.lowerBound, outer)
   }
 }

@@ -40,6 +40,15 @@ func multiplyHere(
   _ a: MatrixView, _ b: MatrixView, into c: UnsafeMutablePointer<Float>, stride: Int,
   alpha: Float = 1, beta: Float = 0
 ) {
+  EngineTrace.note(.tile, a, b, into: c, stride: stride, beta: beta)
+  multiplyPart(a, b, into: c, stride: stride, alpha: alpha, beta: beta)
+}
+
+/// A product, or the part of one that a thread computes.
+private func multiplyPart(
+  _ a: MatrixView, _ b: MatrixView, into c: UnsafeMutablePointer<Float>, stride: Int,
+  alpha: Float, beta: Float
+) {
   precondition(
     a.columns == b.rows,
     "matrix product: inner extents differ, [\(a.rows), \(a.columns)] by [\(b.rows), \(b.columns)]")
@@ -56,6 +65,7 @@ func multiply(
   _ a: MatrixView, _ b: MatrixView, into c: UnsafeMutablePointer<Float>, stride: Int,
   alpha: Float = 1, beta: Float = 0
 ) {
+  EngineTrace.note(.divided, a, b, into: c, stride: stride, beta: beta)
   let byRows = a.rows >= b.columns
   let extent = byRows ? a.rows : b.columns
   // Below about 2 million operations (20 µs) waking a worker costs more than it brings. Bounds that
@@ -65,11 +75,11 @@ func multiply(
   Threads.split(tiles, grain: max(1, tiles * 1_000_000 / max(1, work))) { range in
     let part = (range.lowerBound * 16)..<min(extent, range.upperBound * 16)
     if byRows {
-      multiplyHere(
+      multiplyPart(
         a.rows(part), b, into: c + part.lowerBound * stride, stride: stride, alpha: alpha,
         beta: beta)
     } else {
-      multiplyHere(
+      multiplyPart(
         a, b.columns(part), into: c + part.lowerBound, stride: stride, alpha: alpha, beta: beta)
     }
   }

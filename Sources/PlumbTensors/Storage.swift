@@ -61,6 +61,7 @@ private enum StoragePool {
       idle.bytes -= bytes
       return address
     }
+    EngineTrace.noteAllocation(bytes: bytes, isFresh: reused == nil)
     if let reused, let pointer = UnsafeMutablePointer<Float>(bitPattern: reused) { return pointer }
     var memory: UnsafeMutableRawPointer?
     // Huge pages for what fills several: one fault in place of 512, where the system allows it.

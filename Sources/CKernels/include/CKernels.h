@@ -25,6 +25,11 @@ void plumb_parallel(int chunks, void (*work)(void *context, int chunk), void *co
 void *plumb_thread_slot(void);
 void plumb_set_thread_slot(void *pointer);
 
+/// How many calls of `plumb_parallel` were handed to the workers so far.
+long plumb_region_count(void);
+/// The chunk that the calling thread works on, -1 outside of `plumb_parallel`.
+int plumb_current_chunk(void);
+
 // Every kernel below has, where it computes more than a line, a plain twin `_naive` in the same file
 // that tests hold it against. Buffers do not overlap unless a comment says so.
 
