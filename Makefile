@@ -7,13 +7,22 @@ TEST_FLAGS := -c release -Xswiftc -enable-testing --scratch-path .build-tests
 # Extra arguments of the quickstart, for example ARGS="--set seed=3 --output runs/other".
 ARGS ?=
 
-.PHONY: help setup build quickstart smoke test check format clean
+# Benchmarks: which model, which workloads (all if empty), threads and repetitions.
+MODEL ?= bench-5m
+WORKLOADS ?=
+THREADS ?= 2
+REPEATS ?=
+BENCH = Benchmarks/.build/release/plumb-bench
+BENCH_FLAGS = --model $(MODEL) --threads $(THREADS) $(if $(REPEATS),--repeats $(REPEATS)) $(WORKLOADS)
+
+.PHONY: help setup build quickstart smoke test check format clean bench bench-build
 
 help:
 	@echo "make quickstart   install what is missing, build, run recipes/quickstart.yaml (about 10 minutes)"
 	@echo "make test         install what is missing, lint, build, run the whole test suite"
 	@echo "make build        build the plumb program in release mode"
 	@echo "make smoke        the quickstart with small sizes, twice (the second run skips what is done)"
+	@echo "make bench        measure every workload of Benchmarks (MODEL=bench-5m WORKLOADS=\"sft dpo\" THREADS=2 REPEATS=5)"
 	@echo "make check        format lint, import table, documentation links"
 	@echo "make format       format all Swift sources in place"
 
@@ -34,6 +43,12 @@ test: setup check
 	$(SWIFT) test $(TEST_FLAGS) --skip-build
 	Scripts/check-docs
 
+bench-build: setup
+	@$(SWIFT) build -c release --package-path Benchmarks
+
+bench: bench-build
+	@$(BENCH) run $(BENCH_FLAGS)
+
 check:
 	Scripts/check
 
@@ -41,4 +56,4 @@ format:
 	Scripts/format
 
 clean:
-	rm -rf .build .build-tests
+	rm -rf .build .build-tests Benchmarks/.build
