@@ -15,6 +15,8 @@ public struct CausalLM: Sendable {
   public let decoder: Decoder
   /// The weights, in the decoder's layout.
   public var parameters: ParameterBlock
+  /// What is known of the adapter whose matrices travel with `parameters`; see `adapter`.
+  var carried: CarriedAdapter?
 
   /// Sizes and constants.
   public var configuration: DecoderConfiguration { decoder.configuration }
@@ -41,12 +43,18 @@ public struct CausalLM: Sendable {
     self.parameters = parameters
   }
 
-  /// Loads a Hugging Face folder.
-  /// - Parameter directory: `config.json` and `model.safetensors` or its shards.
-  /// - Throws: `ModelError` for what does not fit or is not implemented, `CheckpointError` for
-  ///   files that cannot be read.
-  public init(directory: URL) throws {
-    try self.init(ModelFolder(directory))
+  /// Loads a Hugging Face folder, or a LoRA adapter in peft's layout with the model it belongs to.
+  /// - Parameters:
+  ///   - directory: `config.json` and `model.safetensors` or its shards; or `adapter_config.json`
+  ///     and `adapter_model.safetensors`.
+  ///   - base: the model of an adapter, in place of the one that `adapter_config.json` names.
+  /// - Throws: `ModelError` for what does not fit or is not implemented, `LoRAError` the same for
+  ///   adapters, `CheckpointError` for files that cannot be read.
+  public init(directory: URL, base: URL? = nil) throws {
+    self =
+      AdapterFolder.isAdapter(directory)
+      ? try AdapterFolder(directory, base: base).model()
+      : try CausalLM(ModelFolder(directory))
   }
 
   /// Loads the weights of a folder already opened; see `init(directory:)`.
@@ -63,10 +71,15 @@ public struct CausalLM: Sendable {
   }
 
   /// Writes a Hugging Face folder that transformers loads; see `ModelFolder.write`.
+  ///
+  /// Of a model with an adapter only the adapter is written, as peft stores it.
   /// - Parameters:
   ///   - directory: made where it does not exist; its other files stay.
   ///   - type: how the numbers are stored.
   public func write(to directory: URL, as type: ElementType = .float32) throws {
+    if let adapter {
+      return try adapter.write(to: directory, family: configuration.family, as: type)
+    }
     try ModelFolder.write(
       parameters, configuration: configuration, as: type, to: directory)
   }

@@ -33,6 +33,10 @@ struct Projection: Sendable {
       case 1: parameters[biases[0]]
       default: parameters.fused(biases)
       }
+    if let terms = parameters.lowRankTerms(of: weights) {
+      return lowRankLinear(
+        x, weight: weight, bias: bias, isTransposed: storage == .inputByOutput, terms: terms)
+    }
     switch storage {
     case .outputByInput: return linear(x, weight: weight, bias: bias)
     case .inputByOutput:

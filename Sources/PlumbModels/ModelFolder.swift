@@ -20,8 +20,12 @@ public struct ModelFolder: Sendable {
   ///
   /// End-of-sequence tokens of the latter win, as they do in transformers' `generate`.
   /// - Parameter url: the folder.
-  /// - Throws: `ModelError`, or `CheckpointError` where a file is missing or not JSON.
+  /// - Throws: `ModelError`, `CheckpointError` where a file is missing or not JSON, or `LoRAError`
+  ///   for a folder that holds only an adapter.
   public init(_ url: URL) throws {
+    guard !AdapterFolder.isAdapter(url) else {
+      throw LoRAError.adapterInPlaceOfModel(path: url.relativePath)
+    }
     self.url = url
     json = try JSONObject(contentsOf: url.appending(path: "config.json"))
     architecture = try DecoderConfiguration.architecture(json)

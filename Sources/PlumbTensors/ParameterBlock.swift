@@ -7,8 +7,15 @@ import CKernels
 public struct ParameterBlock: Sendable {
   /// Names, shapes and places of the parameters.
   public let layout: ParameterLayout
-  /// Whether tensors of this block carry no gradient: reference models, judges, sampling.
+  /// Whether no tensor of this block carries a gradient: reference models, judges, sampling.
   public var isFrozen = false
+  /// Low-rank changes to some of the weights; while there are any, only they carry gradients.
+  public var updates: LowRankUpdates? {
+    get { attached.first }
+    set { attached = newValue.map { [$0] } ?? [] }
+  }
+  // A struct cannot hold a value that holds its own kind; an array of one can.
+  private var attached: [LowRankUpdates] = []
   let identity = BlockIdentity()
   private(set) var storage: Storage
 
@@ -31,6 +38,9 @@ public struct ParameterBlock: Sendable {
       switch entry.initialization {
       case .zeros: break
       case .ones: scalars.update(repeating: 1)
+      case .uniform(let bound):
+        var stream = RandomStream(seed: seed, purpose: "initialization", row: row)
+        for i in scalars.indices { scalars[i] = bound * (2 * stream.uniform() - 1) }
       case .normal(let deviation):
         var stream = RandomStream(seed: seed, purpose: "initialization", row: row)
         for i in scalars.indices { scalars[i] = deviation * stream.normal() }
@@ -74,7 +84,8 @@ public struct ParameterBlock: Sendable {
   }
 
   private func view(_ shape: Shape, offset: Int) -> Tensor {
-    let leaf = isFrozen ? nil : Node(leaf: .parameter(of: identity, offset: offset), shape: shape)
+    let isConstant = isFrozen || !attached.isEmpty
+    let leaf = isConstant ? nil : Node(leaf: .parameter(of: identity, offset: offset), shape: shape)
     return Tensor(shape: shape, storage: storage, offset: offset, node: leaf)
   }
 
@@ -91,6 +102,13 @@ public struct ParameterBlock: Sendable {
       _ = UnsafeMutableBufferPointer(rebasing: block[entry.offset...])
         .update(fromContentsOf: values)
     }
+  }
+
+  /// Lets `body` change what is `trainable`, in place.
+  public mutating func withTrainable<R>(
+    _ body: (inout ParameterBlock) throws -> R
+  ) rethrows -> R {
+    attached.isEmpty ? try body(&self) : try body(&attached[0].parameters)
   }
 
   /// Takes over the entries of another block that have the same name and shape.

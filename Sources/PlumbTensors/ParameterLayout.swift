@@ -9,6 +9,8 @@ public enum Initialization: Hashable, Sendable {
   case zeros
   /// All 1.
   case ones
+  /// Independent draws from a uniform distribution between -bound and bound.
+  case uniform(bound: Float)
   /// Independent draws from a normal distribution around 0.
   case normal(standardDeviation: Float)
 }
