@@ -93,7 +93,7 @@ public struct GeneralPreferenceModel: Sendable {
     from model: CausalLM, options: Options, endOfText: Int? = nil, seed: UInt64
   ) throws(PreferenceError) {
     try self.init(
-      configuration: model.decoder.configuration, trunk: model.parameters, options: options,
+      configuration: model.decoder.configuration, trunk: model.merged.parameters, options: options,
       endOfText: endOfText, seed: seed)
   }
 

@@ -98,7 +98,7 @@ public struct RewardModel: Sendable {
     from model: CausalLM, head: Head, endOfText: Int? = nil, seed: UInt64
   ) throws(PreferenceError) {
     try self.init(
-      configuration: model.decoder.configuration, trunk: model.parameters, head: head,
+      configuration: model.decoder.configuration, trunk: model.merged.parameters, head: head,
       endOfText: endOfText, seed: seed)
   }
 

@@ -42,14 +42,17 @@ public struct LowRankUpdates: Sendable {
 
 extension ParameterBlock {
   /// The block that an optimizer moves: that of the updates where there are any, else this one.
-  public var trainable: ParameterBlock { updates?.parameters ?? self }
+  public var trainable: ParameterBlock {
+    guard var block = updates?.parameters else { return self }
+    if isFrozen { block.isFrozen = true }
+    return block
+  }
 
   /// The low-rank terms of weights whose outputs lie side by side; nil where none is changed.
   /// - Parameter weights: adjacent weights [O, I], or one weight.
   public func lowRankTerms(of weights: [ParameterID]) -> LowRankTerms? {
     guard let updates, weights.contains(where: { updates.factors[$0] != nil }) else { return nil }
-    var block = updates.parameters
-    if isFrozen { block.isFrozen = true }
+    let block = trainable
     var column = 0
     var parts: [LowRankTerms.Part] = []
     var downs: [ParameterID] = []

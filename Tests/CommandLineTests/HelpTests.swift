@@ -8,7 +8,7 @@ import Testing
 @Suite struct HelpTests {
   static let commands = [
     [], ["run"], ["generate"], ["score"], ["logprobs"], ["evaluate"], ["tokenize"], ["model"],
-    ["model", "info"], ["data"], ["data", "inspect"],
+    ["model", "info"], ["model", "merge"], ["model", "unmerge"], ["data"], ["data", "inspect"],
   ]
 
   @Test(arguments: commands) func isAsInItsSnapshot(command: [String]) throws {

@@ -12,7 +12,26 @@ import Testing
     /// Whether the weights of an early step are the best, so that they must survive too: by a rising
     /// learning rate, or by validation pairs that say the opposite of those to train on.
     var keepsBest = false
-    var testDescription: String { stage }
+    /// Whether an adapter is trained.
+    var isAdapter = false
+    var testDescription: String { stage + (isAdapter ? " with an adapter" : "") }
+
+    /// The same stage with an adapter in place of all weights.
+    var adapted: Case {
+      // The first step of a warm-up moves nothing, and so large a factor makes the next ones worse.
+      let alpha = keepsBest ? 100_000 : 16
+      let schedule = "schedule: constant"
+      var result = Case(
+        stage: stage,
+        settings: { world in
+          let settings = settings(world).replacing(
+            schedule, with: schedule + ", warmup_fraction: 1")
+          return "{lora: {rank: 4, alpha: \(alpha), target_modules: [q_proj, v_proj, down_proj]}, "
+            + settings.drop { $0 != "{" }.dropFirst()
+        }, keepsBest: keepsBest)
+      result.isAdapter = true
+      return result
+    }
   }
 
   static let cases = [
@@ -75,7 +94,10 @@ import Testing
       }),
   ]
 
-  @Test(arguments: cases) func anInterruptedStageEndsInTheSameBytes(_ test: Case) throws {
+  static let adapted = cases.filter { ["sft", "dpo", "ppo", "gpo"].contains($0.stage) }
+    .map(\.adapted)
+
+  @Test(arguments: cases + adapted) func anInterruptedStageEndsInTheSameBytes(_ test: Case) throws {
     let world = try TinyWorld.shared()
     let yaml = """
       name: resume
@@ -106,13 +128,16 @@ import Testing
       }
     }
     #expect(stops == Array(stride(from: 2, to: steps, by: 2)))
-    for file in ["metrics.jsonl", "summary.json", "stages/\(test.stage)/model.safetensors"] {
+    let weights = test.isAdapter ? "adapter_model" : "model"
+    for file in ["metrics.jsonl", "summary.json", "stages/\(test.stage)/\(weights).safetensors"] {
       #expect(try interrupted.data(file) == straight.data(file), "\(file)")
     }
     if test.keepsBest {
       let losses = try straight.series("eval_loss", test.stage)
       let best = try #require(losses.indices.min { losses[$0] < losses[$1] })
-      #expect(best + 1 < stops[stops.count - 1], "the best weights must come from a checkpoint")
+      #expect(
+        best + 1 < stops[stops.count - 1],
+        "the best weights must come from a checkpoint: \(losses)")
     }
   }
 }

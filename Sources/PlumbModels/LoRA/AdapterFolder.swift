@@ -14,6 +14,9 @@ public struct AdapterFolder: Sendable {
   static let configurationName = "adapter_config.json"
   static let weightsName = "adapter_model.safetensors"
 
+  /// The file of the matrices.
+  public var weights: URL { url.appending(path: Self.weightsName) }
+
   /// Whether a folder holds an adapter and no whole model.
   public static func isAdapter(_ url: URL) -> Bool {
     exists(url.appending(path: configurationName)) && !exists(url.appending(path: "config.json"))
@@ -71,7 +74,7 @@ public struct AdapterFolder: Sendable {
   /// - Parameter model: the base.
   /// - Throws: `LoRAError.tensors` for matrices that do not fit, `CheckpointError` for a bad file.
   public func adapter(for model: CausalLM) throws -> LoRAAdapter {
-    let file = url.appending(path: Self.weightsName)
+    let file = self.weights
     let pickle = url.appending(path: "adapter_model.bin")
     if !Self.exists(file), Self.exists(pickle) {
       throw LoRAError.unsupportedFile(

@@ -107,9 +107,14 @@ extension CausalLM {
   /// The model with the adapter's changes written into weights of its own; itself without an adapter.
   public var merged: CausalLM {
     var result = self
-    result.parameters.mergeUpdates()
-    result.adapter = nil
+    result.merge()
     return result
+  }
+
+  /// Writes the adapter's changes into the weights, in place where nobody shares them.
+  public mutating func merge() {
+    parameters.mergeUpdates()
+    adapter = nil
   }
 
   /// Takes an adapter's changes out of weights that they were merged into, up to rounding.

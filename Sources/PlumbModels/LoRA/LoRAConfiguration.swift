@@ -49,7 +49,7 @@ public struct LoRAConfiguration: Hashable, Sendable {
   }
 
   /// Whether two configurations describe the same change of a model of a family.
-  func isEquivalent(to other: LoRAConfiguration, for family: ModelFamily) -> Bool {
+  public func isEquivalent(to other: LoRAConfiguration, for family: ModelFamily) -> Bool {
     func targets(_ configuration: LoRAConfiguration) -> Set<String> {
       Set(
         configuration.targetModules.isEmpty

@@ -29,6 +29,8 @@ public struct DPOConfiguration: StageConfiguration {
   public var checkpointEvery = 20
   /// Tokens that go through the model at once.
   public var microBatchTokens = 8192
+  /// The adapter to train in place of all weights.
+  public var lora = AdapterConfiguration()
   /// The optimizer.
   public var optimizer = OptimizerConfiguration()
 
@@ -59,14 +61,15 @@ struct DPOStage: Stage {
 
   func plan(_ context: PlanContext) throws -> StagePlan {
     try pairTrainingPlan(
-      context, what: "DPO", model: configuration.policy, train: configuration.pairs,
+      context, what: "DPO\(adapterNote(configuration.lora))", model: configuration.policy,
+      train: configuration.pairs,
       batch: configuration.batchPairs, epochs: configuration.epochs,
       maxLength: configuration.maxLength)
   }
 
   func run(_ context: StageContext) throws -> StageResult {
     var (policy, encoder) = try loadPolicy(
-      context, configuration.policy, longest: configuration.maxLength)
+      context, configuration.policy, longest: configuration.maxLength, adapter: configuration.lora)
     var buffer = try readPairs(context, encoder: encoder)
     context.note("reference log-probabilities of \(buffer.groups.count) pairs")
     buffer.fillReferenceLogprobs(model: policy)
@@ -88,7 +91,7 @@ struct DPOStage: Stage {
     }
     try policy.write(to: context.directory, encoder: encoder)
     return try policyResult(
-      context, responses: configuration.batchPairs,
+      context, policy, responses: configuration.batchPairs,
       metrics: [
         ("loss", "loss (nats/pair)", "nats"), ("rewards/accuracies", "accuracy", ""),
         ("rewards/margins", "margin", ""),

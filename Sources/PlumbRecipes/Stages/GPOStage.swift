@@ -42,6 +42,8 @@ public struct GPOConfiguration: StageConfiguration {
   public var batchPrompts = 8
   /// Rounds between checkpoints.
   public var checkpointEvery = 1
+  /// The adapter to train in place of all weights.
+  public var lora = AdapterConfiguration()
   /// The optimizer; its schedule runs over all optimizer steps.
   public var optimizer = OptimizerConfiguration()
 
@@ -80,13 +82,14 @@ struct GPOStage: Stage {
     let responses =
       configuration.iterations * configuration.promptsPerIteration * configuration.responses
     return policyPlan(
-      "\(configuration.iterations) rounds of \(configuration.promptsPerIteration) prompts, \(configuration.responses) responses each",
+      "\(configuration.iterations) rounds of \(configuration.promptsPerIteration) prompts, \(configuration.responses) responses each\(adapterNote(configuration.lora))",
       parameters: try parameterCount(context, model: configuration.policy), responses: responses,
       newTokens: configuration.sampling.maxNewTokens, trainingPasses: configuration.epochs)
   }
 
   func run(_ context: StageContext) throws -> StageResult {
-    let (start, encoder) = try loadPolicy(context, configuration.policy)
+    let (start, encoder) = try loadPolicy(
+      context, configuration.policy, adapter: configuration.lora)
     let (judge, judgeConfiguration) = try modelJudge(
       context, configuration.judge, policy: encoder)
     let prompts = try policyPrompts(
@@ -117,7 +120,8 @@ struct GPOStage: Stage {
     }
     try state.policy.write(to: context.directory, encoder: encoder)
     return try policyResult(
-      context, responses: configuration.promptsPerIteration * configuration.responses,
+      context, state.policy,
+      responses: configuration.promptsPerIteration * configuration.responses,
       metrics: [
         ("loss", "loss (nats²)", "nats²"),
         ("gpo/score_std", "spread of the mean preference (nats)", "nats"),
@@ -190,8 +194,8 @@ struct GPOStage: Stage {
 
     init(policy: CausalLM, configuration: GPOConfiguration, prompts: Int) {
       self.policy = policy
-      optimizer = AdamW(configuration.optimizer.adamW, for: policy.parameters)
-      gradients = GradientBlock(for: policy.parameters)
+      optimizer = AdamW(configuration.optimizer.adamW, for: policy.parameters.trainable)
+      gradients = GradientBlock(for: policy.parameters.trainable)
       let round = min(prompts, configuration.promptsPerIteration)
       let batches = (round + configuration.batchPrompts - 1) / configuration.batchPrompts
       rates = configuration.optimizer.learningRates(
@@ -202,23 +206,26 @@ struct GPOStage: Stage {
     /// share of steps left out because a gradient was not finite.
     mutating func move(_ statistics: inout [String: Double]) {
       let rate = rates.learningRate(at: optimizer.step)
-      let update = optimizer.update(
-        &policy.parameters, gradients: gradients, learningRate: rate)
+      let update = policy.parameters.withTrainable {
+        optimizer.update(&$0, gradients: gradients, learningRate: rate)
+      }
       statistics["grad_norm"] = update.gradientNorm
       statistics["learning_rate"] = Double(rate)
       statistics["skipped_steps"] = update.isSkipped ? 1 : 0
     }
 
     func save(_ folder: URL) throws {
-      try policy.parameters.write(to: folder.appending(path: "parameters.safetensors"))
+      try policy.parameters.trainable.write(to: folder.appending(path: "parameters.safetensors"))
       try optimizer.write(to: folder.appending(path: "optimizer.safetensors"))
     }
 
     mutating func load(_ folder: URL) throws {
-      try policy.parameters.read(from: folder.appending(path: "parameters.safetensors"))
+      try policy.parameters.withTrainable {
+        try $0.read(from: folder.appending(path: "parameters.safetensors"))
+      }
       optimizer = try AdamW(
         contentsOf: folder.appending(path: "optimizer.safetensors"),
-        configuration: optimizer.configuration, for: policy.parameters)
+        configuration: optimizer.configuration, for: policy.parameters.trainable)
     }
   }
 }

@@ -79,7 +79,7 @@ struct GeneralPreferenceStage: Stage {
 
   func run(_ context: StageContext) throws -> StageResult {
     let source = try context.artifact(configuration.model)
-    let encoder = try ConversationEncoder.load(from: source)
+    let encoder = try ConversationEncoder.load(from: AdapterFolder.tokenizerFolder(of: source))
     let trunk = try trunk(source)
     try requireFit(
       configuration.model, stage: context.stage, configuration: trunk.configuration,
@@ -133,6 +133,10 @@ struct GeneralPreferenceStage: Stage {
   private func trunk(_ source: URL) throws -> (
     configuration: DecoderConfiguration, parameters: ParameterBlock
   ) {
+    if AdapterFolder.isAdapter(source) {
+      let model = try CausalLM(directory: source).merged
+      return (model.configuration, model.parameters)
+    }
     let folder = try ModelFolder(source)
     guard folder.architecture != folder.configuration.family.causalArchitecture else {
       return (folder.configuration, try CausalLM(folder).parameters)

@@ -58,6 +58,8 @@ public struct PPOConfiguration: StageConfiguration {
   public var missingEosPenalty = 0.0
   /// Rounds between checkpoints.
   public var checkpointEvery = 5
+  /// The adapter to train in place of all weights.
+  public var lora = AdapterConfiguration()
   /// The optimizer; its schedule runs over all optimizer steps.
   public var optimizer = OptimizerConfiguration()
 
@@ -111,13 +113,14 @@ struct PPOStage: Stage {
     let responses =
       configuration.updates * configuration.promptsPerUpdate * configuration.responsesPerPrompt
     return policyPlan(
-      "\(configuration.updates) rounds of \(configuration.promptsPerUpdate) prompts",
+      "\(configuration.updates) rounds of \(configuration.promptsPerUpdate) prompts\(adapterNote(configuration.lora))",
       parameters: parameters, responses: responses,
       newTokens: configuration.sampling.maxNewTokens, trainingPasses: configuration.epochs)
   }
 
   func run(_ context: StageContext) throws -> StageResult {
-    let (start, encoder) = try loadPolicy(context, configuration.policy)
+    let (start, encoder) = try loadPolicy(
+      context, configuration.policy, adapter: configuration.lora)
     let model = try rewardModel(context, configuration.reward)
     let prompts = try policyPrompts(
       context, configuration.prompts, encoder: encoder,
@@ -149,9 +152,11 @@ struct PPOStage: Stage {
         checkpointEvery: configuration.checkpointEvery
       ) { try state.save($0) }
     }
-    try state.actor.separatePolicy.write(to: context.directory, encoder: encoder)
+    let trained = state.actor.separatePolicy
+    try trained.write(to: context.directory, encoder: encoder)
     return try policyResult(
-      context, responses: configuration.promptsPerUpdate * configuration.responsesPerPrompt,
+      context, trained,
+      responses: configuration.promptsPerUpdate * configuration.responsesPerPrompt,
       metrics: [
         ("objective/scores", "score", ""),
         ("objective/kl", "KL from the reference (nats/response)", "nats/response"),
@@ -301,8 +306,8 @@ struct PPOStage: Stage {
 
     init(actor: ActorCritic, configuration: PPOConfiguration) {
       self.actor = actor
-      optimizer = AdamW(configuration.optimizer.adamW, for: actor.parameters)
-      gradients = GradientBlock(for: actor.parameters)
+      optimizer = AdamW(configuration.optimizer.adamW, for: actor.parameters.trainable)
+      gradients = GradientBlock(for: actor.parameters.trainable)
       controller = AdaptiveKLController(
         initial: configuration.klCoefficient, target: max(configuration.klTarget, 1e-6),
         horizon: configuration.klHorizon)
@@ -314,25 +319,28 @@ struct PPOStage: Stage {
     /// share of steps left out because a gradient was not finite.
     mutating func move(_ statistics: inout [String: Double]) {
       let rate = rates.learningRate(at: optimizer.step)
-      let update = optimizer.update(
-        &actor.parameters, gradients: gradients, learningRate: rate)
+      let update = actor.parameters.withTrainable {
+        optimizer.update(&$0, gradients: gradients, learningRate: rate)
+      }
       statistics["grad_norm"] = update.gradientNorm
       statistics["learning_rate"] = Double(rate)
       statistics["skipped_steps"] = update.isSkipped ? 1 : 0
     }
 
     func save(_ folder: URL) throws {
-      try actor.parameters.write(to: folder.appending(path: "parameters.safetensors"))
+      try actor.parameters.trainable.write(to: folder.appending(path: "parameters.safetensors"))
       try optimizer.write(to: folder.appending(path: "optimizer.safetensors"))
       try AtomicFile.write(
         JSONEncoder().encode(controller), to: folder.appending(path: "kl-controller.json"))
     }
 
     mutating func load(_ folder: URL) throws {
-      try actor.parameters.read(from: folder.appending(path: "parameters.safetensors"))
+      try actor.parameters.withTrainable {
+        try $0.read(from: folder.appending(path: "parameters.safetensors"))
+      }
       optimizer = try AdamW(
         contentsOf: folder.appending(path: "optimizer.safetensors"),
-        configuration: optimizer.configuration, for: actor.parameters)
+        configuration: optimizer.configuration, for: actor.parameters.trainable)
       controller = try JSONDecoder().decode(
         AdaptiveKLController.self,
         from: Data(contentsOf: folder.appending(path: "kl-controller.json")))

@@ -123,7 +123,8 @@ func pairTrainingPlan(
 /// The number of weights of a model folder, or of the model that an earlier stage will write.
 func parameterCount(_ context: PlanContext, model: String) throws -> Int {
   if let planned = context.plan(of: model)?.sizes["parameters"] { return planned }
-  let folder = try ModelFolder(context.artifact(model))
+  let url = try context.artifact(model)
+  let folder = try ModelFolder(AdapterFolder.isAdapter(url) ? AdapterFolder(url).base : url)
   var layout = ParameterLayout()
   _ = Decoder(folder.configuration, declaringIn: &layout)
   return layout.count

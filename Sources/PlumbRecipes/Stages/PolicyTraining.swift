@@ -75,14 +75,17 @@ func policyPrompts(
 
 /// Loads a language model with its tokenizer and template.
 ///
-/// - Parameter longest: the longest sequence that the stage will make, in tokens.
+/// - Parameters:
+///   - longest: the longest sequence that the stage will make, in tokens.
+///   - adapter: what the stage trains; without it, an adapter on disk is merged.
 /// - Throws: `RunError.doesNotFit` if the sequences or the tokenizer do not fit the model.
 func loadPolicy(
-  _ context: StageContext, _ reference: String, longest: Int = 0
+  _ context: StageContext, _ reference: String, longest: Int = 0,
+  adapter: AdapterConfiguration = AdapterConfiguration()
 ) throws -> (model: CausalLM, encoder: ConversationEncoder) {
   let folder = try context.artifact(reference)
-  let model = try CausalLM(directory: folder)
-  let encoder = try ConversationEncoder.load(from: folder)
+  let model = try adapter.load(folder, seed: context.seed)
+  let encoder = try ConversationEncoder.load(from: AdapterFolder.tokenizerFolder(of: folder))
   try requireFit(
     reference, stage: context.stage, configuration: model.configuration, encoder: encoder,
     longest: longest)

@@ -95,7 +95,7 @@ struct RewardModelStage: Stage {
 
   func run(_ context: StageContext) throws -> StageResult {
     let source = try context.artifact(configuration.model)
-    let encoder = try ConversationEncoder.load(from: source)
+    let encoder = try ConversationEncoder.load(from: AdapterFolder.tokenizerFolder(of: source))
     var model = try initialModel(context, source, encoder: encoder)
     try requireFit(
       configuration.model, stage: context.stage, configuration: model.decoder.configuration,
@@ -141,10 +141,15 @@ struct RewardModelStage: Stage {
       context, .reward(model), pairs: pairs, best: best, steps: steps)
   }
 
-  /// A reward model goes on with its own head; a language model gets a new one.
+  /// A reward model goes on with its own head; a language model, an adapter merged, gets a new one.
   private func initialModel(
     _ context: StageContext, _ source: URL, encoder: ConversationEncoder
   ) throws -> RewardModel {
+    if AdapterFolder.isAdapter(source) {
+      return try RewardModel(
+        from: CausalLM(directory: source), head: configuration.head.head,
+        endOfText: encoder.endOfText, seed: context.seed)
+    }
     let folder = try ModelFolder(source)
     if folder.architecture != folder.configuration.family.causalArchitecture {
       return try rewardModel(context, configuration.model)

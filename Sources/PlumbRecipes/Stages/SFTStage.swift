@@ -29,6 +29,8 @@ public struct SFTConfiguration: StageConfiguration {
   public var checkpointEvery = 50
   /// Tokens that go through the model at once.
   public var microBatchTokens = 8192
+  /// The adapter to train in place of all weights.
+  public var lora = AdapterConfiguration()
   /// The optimizer.
   public var optimizer = OptimizerConfiguration()
 
@@ -56,14 +58,15 @@ struct SFTStage: Stage {
 
   func plan(_ context: PlanContext) throws -> StagePlan {
     try pairTrainingPlan(
-      context, what: "cross-entropy on answers", model: configuration.model,
+      context, what: "cross-entropy on answers\(adapterNote(configuration.lora))",
+      model: configuration.model,
       train: configuration.train, batch: configuration.batchRows, epochs: configuration.epochs,
       maxLength: configuration.maxLength, rowsPerRecord: 1)
   }
 
   func run(_ context: StageContext) throws -> StageResult {
     var (model, encoder) = try loadPolicy(
-      context, configuration.model, longest: configuration.maxLength)
+      context, configuration.model, longest: configuration.maxLength, adapter: configuration.lora)
     let train = try demonstrations(context, configuration.train, encoder: encoder)
     let validation = try demonstrations(context, configuration.validation, encoder: encoder)
     guard !train.isEmpty else {
@@ -94,6 +97,7 @@ struct SFTStage: Stage {
       Figure("train_demonstrations", Double(train.count), unit: "rows", sampleSize: train.count),
       Figure("steps", Double(steps), unit: "steps", sampleSize: steps),
     ]
+    figures += parameterFigures(model)
     if let best {
       figures.append(
         Figure("validation_loss", best.loss, unit: "nats/token", sampleSize: validation.count))

@@ -27,12 +27,15 @@ func trainingSection(
 
 /// The curves of a policy's training, and the last values as figures.
 ///
-/// - Parameter responses: the responses (or pairs) that one value is a mean over.
+/// - Parameters:
+///   - policy: as trained; of one with an adapter, its sizes are told.
+///   - responses: the responses (or pairs) that one value is a mean over.
 func policyResult(
-  _ context: StageContext, responses: Int, metrics: [(name: String, label: String, unit: String)]
+  _ context: StageContext, _ policy: CausalLM, responses: Int,
+  metrics: [(name: String, label: String, unit: String)]
 ) throws -> StageResult {
   var charts: [Chart] = []
-  var figures: [Figure] = []
+  var figures = parameterFigures(policy)
   for (name, label, unit) in metrics {
     let series = try context.series(name)
     guard let last = series.last else { continue }

@@ -138,9 +138,9 @@ struct TrainingLoop {
     validate: ((Model) throws -> [String: Double])? = nil,
     step: (Int, Model, inout GradientBlock) throws -> StepOutcome
   ) throws -> (loss: Double, step: Int)? {
-    var optimizer = AdamW(settings.adamW, for: model.parameters)
+    var optimizer = AdamW(settings.adamW, for: model.parameters.trainable)
     let rates = settings.learningRates(steps: steps)
-    var gradients = GradientBlock(for: model.parameters)
+    var gradients = GradientBlock(for: model.parameters.trainable)
     var best: BestWeights?
     let first = try context.resume { folder in
       try load(folder, &model, &optimizer, &best)
@@ -149,8 +149,9 @@ struct TrainingLoop {
       gradients.reset()
       let outcome = try step(number, model, &gradients)
       let rate = rates.learningRate(at: number - 1)
-      let update = optimizer.update(
-        &model.parameters, gradients: gradients, learningRate: rate)
+      let update = model.parameters.withTrainable {
+        optimizer.update(&$0, gradients: gradients, learningRate: rate)
+      }
       if update.isSkipped { context.warn("step \(number): a gradient is not finite, step skipped") }
       var metrics = outcome.statistics
       metrics["grad_norm"] = update.gradientNorm
@@ -190,10 +191,10 @@ struct TrainingLoop {
   private func save(
     _ folder: URL, _ model: some TrainableModel, _ optimizer: AdamW, _ best: BestWeights?
   ) throws {
-    try model.parameters.write(to: folder.appending(path: "parameters.safetensors"))
+    try model.parameters.trainable.write(to: folder.appending(path: "parameters.safetensors"))
     try optimizer.write(to: folder.appending(path: "optimizer.safetensors"))
     guard let best else { return }
-    try best.parameters.write(to: folder.appending(path: "best.safetensors"))
+    try best.parameters.trainable.write(to: folder.appending(path: "best.safetensors"))
     try AtomicFile.write(
       JSONEncoder().encode(BestRecord(loss: best.loss, step: best.step)),
       to: folder.appending(path: "best.json"))
@@ -203,15 +204,19 @@ struct TrainingLoop {
     _ folder: URL, _ model: inout some TrainableModel, _ optimizer: inout AdamW,
     _ best: inout BestWeights?
   ) throws {
-    try model.parameters.read(from: folder.appending(path: "parameters.safetensors"))
+    try model.parameters.withTrainable {
+      try $0.read(from: folder.appending(path: "parameters.safetensors"))
+    }
     optimizer = try AdamW(
       contentsOf: folder.appending(path: "optimizer.safetensors"),
-      configuration: optimizer.configuration, for: model.parameters)
+      configuration: optimizer.configuration, for: model.parameters.trainable)
     let record = folder.appending(path: "best.json")
     guard FileManager.default.fileExists(atPath: record.path) else { return }
     let found = try JSONDecoder().decode(BestRecord.self, from: Data(contentsOf: record))
     var parameters = model.parameters
-    try parameters.read(from: folder.appending(path: "best.safetensors"))
+    try parameters.withTrainable {
+      try $0.read(from: folder.appending(path: "best.safetensors"))
+    }
     best = BestWeights(loss: found.loss, step: found.step, parameters: parameters)
   }
 }

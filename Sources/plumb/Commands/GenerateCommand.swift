@@ -30,6 +30,7 @@ struct GenerateCommand: ParsableCommand {
       """)
 
   @OptionGroup var model: ModelOptions
+  @OptionGroup var adapter: AdapterOptions
   @OptionGroup var input: InputOptions
 
   @Option(help: ArgumentHelp("Longest response in tokens.", valueName: "n"))
@@ -95,7 +96,7 @@ struct GenerateCommand: ParsableCommand {
 
   func run() throws {
     threads.configure()
-    let language = try LanguageModel(path: model.model)
+    let language = try LanguageModel(path: model.model, options: adapter)
     let engine = try SamplingEngine(
       model: language.model, stopTokens: ends(of: language), options: options)
     var firstRow = 0

@@ -23,6 +23,7 @@ struct LogprobsCommand: ParsableCommand {
       """)
 
   @OptionGroup var model: ModelOptions
+  @OptionGroup var adapter: AdapterOptions
   @OptionGroup var input: InputOptions
   @OptionGroup var threads: ThreadOptions
 
@@ -34,7 +35,7 @@ struct LogprobsCommand: ParsableCommand {
 
   func run() throws {
     threads.configure()
-    let language = try LanguageModel(path: model.model)
+    let language = try LanguageModel(path: model.model, options: adapter)
     try RowPipeline(input: input.input, budget: 4096, work: \.tokens.count) { row in
       try request(row, language)
     } answer: { batch in

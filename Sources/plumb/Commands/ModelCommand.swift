@@ -3,6 +3,6 @@ import ArgumentParser
 /// Commands about model folders.
 struct ModelCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "model", abstract: "Look into model folders.",
-    subcommands: [ModelInfoCommand.self])
+    commandName: "model", abstract: "Look into model folders, and make them.",
+    subcommands: [ModelInfoCommand.self, ModelMergeCommand.self, ModelUnmergeCommand.self])
 }

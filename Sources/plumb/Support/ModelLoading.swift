@@ -11,7 +11,20 @@ struct LanguageModel {
   let texts: TextEncoder
 
   /// Loads a folder; a preference model is refused with the command that fits it.
-  init(path: String) throws {
+  ///
+  /// An adapter is merged into its base.
+  init(path: String, options: AdapterOptions) throws {
+    if AdapterFolder.isAdapter(folder(path)) {
+      let folder = try options.open(path)
+      var model = try folder.model()
+      try requireNumbers(model, path: path)
+      model.merge()
+      model.parameters.isFrozen = true
+      self.model = model
+      texts = try TextEncoder(adapter: folder)
+      return
+    }
+    _ = try options.url(for: path)
     let folder = try openModel(path)
     if let kind = folder.preferenceKind {
       throw CommandFailure(
@@ -67,6 +80,12 @@ struct TextEncoder {
   /// Nil for a folder of weights alone, which takes rows of token ids only.
   let encoder: ConversationEncoder?
 
+  /// The tokenizer of an adapter's folder, or that of its base.
+  init(adapter: AdapterFolder) throws {
+    try self.init(
+      path: AdapterFolder.tokenizerFolder(of: adapter.url, base: adapter.base).relativePath)
+  }
+
   init(path: String) throws {
     self.path = path
     let url = URL(filePath: path, directoryHint: .isDirectory)
@@ -102,17 +121,12 @@ extension ModelFolder {
 
 /// Opens a model folder.
 func openModel(_ path: String) throws -> ModelFolder {
-  var isFolder: ObjCBool = false
-  let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-  guard exists, isFolder.boolValue else {
-    throw CommandFailure(
-      "\(path): expected a model folder, found \(exists ? "a file" : "nothing")")
-  }
-  return try ModelFolder(URL(filePath: path, directoryHint: .isDirectory))
+  try requireFolder(path, "a model folder")
+  return try ModelFolder(folder(path))
 }
 
 /// Refuses weights that hold a NaN or an infinity: every answer would be one too.
-private func requireNumbers(_ parameters: ParameterBlock, path: String) throws {
+func requireNumbers(_ parameters: ParameterBlock, path: String) throws {
   guard !parameters.allFinite() else { return }
   let layout = parameters.layout
   let culprit = layout.entries.first { entry in
@@ -120,4 +134,10 @@ private func requireNumbers(_ parameters: ParameterBlock, path: String) throws {
   }
   throw CommandFailure(
     "\(path): tensor '\(culprit?.name ?? "?")': expected finite weights, found NaN or infinity")
+}
+
+/// The same for a model with an adapter: both must hold numbers only.
+func requireNumbers(_ model: CausalLM, path: String) throws {
+  try requireNumbers(model.parameters, path: path)
+  try requireNumbers(model.parameters.trainable, path: path)
 }
