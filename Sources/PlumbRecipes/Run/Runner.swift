@@ -173,6 +173,7 @@ public final class Runner {
       stage: entry.name, directory: folder, recipe: recipe, inputs: resolver(index),
       metrics: metrics, timings: timings, checkpoints: checkpoints(of: index, fingerprint),
       resumes: checkpoint != nil, interrupted: interrupted, emit: emit)
+    defer { TensorMemory.releaseIdle() }
     let result = try stages[index].run(context)
     try metrics.synchronize()
     let seconds = began.duration(to: .now) / .seconds(1)
