@@ -30,6 +30,26 @@ CLONES void plumb_rotary(size_t rows, size_t heads, size_t dimension, const floa
   rotary_body(rows, heads, dimension, x, positions, cosines, sines, direction, fresh, y);
 }
 
+CLONES void plumb_rotary_in_place(size_t rows, size_t heads, size_t dimension,
+                                  const int32_t *restrict positions,
+                                  const float *restrict cosines, const float *restrict sines,
+                                  float direction, float *restrict x, size_t stride) {
+  RELAXED
+  size_t half = dimension / 2;
+  for (size_t row = 0; row < rows; row++, x += stride) {
+    const float *restrict c = cosines + (size_t)positions[row] * half;
+    const float *restrict s = sines + (size_t)positions[row] * half;
+    for (size_t head = 0; head < heads; head++) {
+      float *restrict lows = x + head * dimension, *restrict highs = lows + half;
+      for (size_t i = 0; i < half; i++) {
+        float sine = direction * s[i], low = lows[i], high = highs[i];
+        lows[i] = low * c[i] - high * sine;
+        highs[i] = high * c[i] + low * sine;
+      }
+    }
+  }
+}
+
 void plumb_rotary_naive(size_t rows, size_t heads, size_t dimension, const float *x,
                         const int32_t *positions, float base, float *y) {
   size_t half = dimension / 2;

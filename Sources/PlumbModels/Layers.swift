@@ -73,7 +73,23 @@ struct SelfAttention: Sendable {
   let keyValueWidth: Int
   let headDimension: Int
 
-  /// [N, D] -> [N, D]; `attend` says what each query sees: a packed batch, or a cache.
+  /// [N, D] -> [N, D] over a packed batch.
+  func callAsFunction(_ x: Tensor, layout: PackedLayout, _ parameters: ParameterBlock) -> Tensor {
+    let positions = layout.positions
+    guard queryNorm == nil && keyNorm == nil else {
+      return self(x, positions: positions, parameters) { query, key, value in
+        causalAttention(
+          query: query, key: key, value: value, layout: layout, headDimension: headDimension)
+      }
+    }
+    let attended = rotaryAttention(
+      queryKeyValue: queryKeyValue(x, parameters), positions: positions, base: ropeBase,
+      layout: layout, headDimension: headDimension,
+      keyValueHeadCount: keyValueWidth / headDimension)
+    return output(attended, parameters)
+  }
+
+  /// [N, D] -> [N, D]; `attend` says what each query sees.
   func callAsFunction(
     _ x: Tensor, positions: [Int32], _ parameters: ParameterBlock,
     attend: (_ query: Tensor, _ key: Tensor, _ value: Tensor) -> Tensor
@@ -123,14 +139,25 @@ struct DecoderBlock: Sendable {
   let feedForwardNorm: Normalization
   let feedForward: FeedForward
 
+  /// [N, D] -> [N, D] over a packed batch.
+  func callAsFunction(_ x: Tensor, layout: PackedLayout, _ parameters: ParameterBlock) -> Tensor {
+    withFeedForward(
+      x + attention(attentionNorm(x, parameters), layout: layout, parameters), parameters)
+  }
+
+  /// [N, D] -> [N, D]; `attend` says what each query sees.
   func callAsFunction(
     _ x: Tensor, positions: [Int32], _ parameters: ParameterBlock,
     attend: (_ query: Tensor, _ key: Tensor, _ value: Tensor) -> Tensor
   ) -> Tensor {
-    let attended =
+    withFeedForward(
       x
-      + attention(
-        attentionNorm(x, parameters), positions: positions, parameters, attend: attend)
-    return attended + feedForward(feedForwardNorm(attended, parameters), parameters)
+        + attention(
+          attentionNorm(x, parameters), positions: positions, parameters, attend: attend),
+      parameters)
+  }
+
+  private func withFeedForward(_ attended: Tensor, _ parameters: ParameterBlock) -> Tensor {
+    attended + feedForward(feedForwardNorm(attended, parameters), parameters)
   }
 }

@@ -48,7 +48,7 @@ public func rotary(
 }
 
 /// Cosines and sines of all angles up to some position: [positions, hd / 2] each.
-private struct RotaryTable: Sendable {
+struct RotaryTable: Sendable {
   struct Key: Hashable {
     let headDimension: Int
     let base: Float
@@ -59,7 +59,7 @@ private struct RotaryTable: Sendable {
   let sines: Storage
 
   /// Sines cost more than the rotation itself, so tables are kept for the life of the process.
-  static let known = Mutex<[Key: RotaryTable]>([:])
+  private static let known = Mutex<[Key: RotaryTable]>([:])
 
   static func covering(_ positions: Int, headDimension: Int, base: Float) -> RotaryTable {
     known.withLock { known in

@@ -165,6 +165,40 @@ import Testing
     }
   }
 
+  @Test func rotationInPlace() {
+    let positions: [Int32] = [0, 3, 1]
+    withEvery("half", in: 1...34) { half in
+      let (dimension, stride) = (2 * half, 4 * half + 5)
+      let x = numbers(3 * stride, seed: 450 + half, hostile: true)
+      let angles = numbers(4 * half, seed: 451 + half)
+      let (cosines, sines) = (angles.map { $0 * 0.5 }, angles.map { 1 - $0 })
+      var fast = x
+      plumb_rotary_in_place(3, 2, dimension, positions, cosines, sines, 1, &fast, stride)
+      var plain = x
+      for row in 0..<3 {
+        let heads = Array(x[row * stride..<row * stride + 2 * dimension])
+        var turned = heads
+        plumb_rotary(1, 2, dimension, heads, [positions[row]], cosines, sines, 1, true, &turned)
+        plain.replaceSubrange(row * stride..<row * stride + 2 * dimension, with: turned)
+      }
+      expectSame(fast, plain)
+    }
+  }
+
+  @Test func transposition() {
+    withEvery("rows", in: 0...67) { rows in
+      for columns in [0, 1, 15, 16, 17, 32, 48, 67] {
+        let (xStride, yStride) = (columns + 3, rows + 2)
+        let x = numbers(rows * xStride, seed: rows, hostile: true)
+        var fast = [Float](repeating: 7, count: columns * yStride)
+        var plain = fast
+        plumb_transpose(rows, columns, x, xStride, &fast, yStride)
+        plumb_transpose_naive(rows, columns, x, xStride, &plain, yStride)
+        #expect(fast.map(\.bitPattern) == plain.map(\.bitPattern), "\(columns) columns")
+      }
+    }
+  }
+
   @Test func causalTiles() {
     let (rows, visible) = (5, 3)
     withEvery("width", in: 7...67) { width in

@@ -93,6 +93,20 @@ void plumb_rotary(size_t rows, size_t heads, size_t dimension, const float *rest
 void plumb_rotary_naive(size_t rows, size_t heads, size_t dimension, const float *x, const
     int32_t *positions, float base, float *y);
 
+/// Turns the first `heads` heads of each row where they lie; rows lie `stride` apart.
+void plumb_rotary_in_place(size_t rows, size_t heads, size_t dimension, const int32_t *restrict
+    positions, const float *restrict cosines, const float *restrict sines, float direction,
+    float *restrict x, size_t stride);
+
+// Transposition (transpose.c) -------------------------------------------------------------------
+
+/// y[j * y_stride + i] = x[i * x_stride + j] for i in 0..<rows and j in 0..<columns.
+void plumb_transpose(size_t rows, size_t columns, const float *restrict x, size_t x_stride, float
+    *restrict y, size_t y_stride);
+
+void plumb_transpose_naive(size_t rows, size_t columns, const float *x, size_t x_stride, float *y,
+    size_t y_stride);
+
 // Rows of exponentials (softmax.c) ------------------------------------------------------------
 
 /// Each row becomes e^x / sum(e^x); x and y may not overlap.
