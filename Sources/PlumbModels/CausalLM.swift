@@ -12,7 +12,7 @@ public import PlumbTensors
 /// ```
 public struct CausalLM: Sendable {
   /// The layers.
-  public let decoder: Decoder
+  public private(set) var decoder: Decoder
   /// The weights, in the decoder's layout.
   public var parameters: ParameterBlock
   /// What is known of the adapter whose matrices travel with `parameters`; see `adapter`.
@@ -20,6 +20,12 @@ public struct CausalLM: Sendable {
 
   /// Sizes and constants.
   public var configuration: DecoderConfiguration { decoder.configuration }
+
+  /// Whether training computes each layer twice in place of keeping it; see `Decoder`.
+  public var checkpointsLayers: Bool {
+    get { decoder.checkpointsLayers }
+    set { decoder.checkpointsLayers = newValue }
+  }
 
   /// A model with random weights.
   ///

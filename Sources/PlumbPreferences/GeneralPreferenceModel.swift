@@ -15,7 +15,7 @@ public import PlumbTensors
 /// training objective, which is given raw scores.
 public struct GeneralPreferenceModel: Sendable {
   /// The trunk.
-  public let decoder: Decoder
+  public private(set) var decoder: Decoder
   /// What the head looks like.
   public let options: Options
   /// All weights, trunk and heads, under their Hugging Face names.
@@ -46,6 +46,12 @@ public struct GeneralPreferenceModel: Sendable {
       self.isGated = isGated
       self.tau = tau
     }
+  }
+
+  /// Whether training computes each layer twice in place of keeping it; see `Decoder`.
+  public var checkpointsLayers: Bool {
+    get { decoder.checkpointsLayers }
+    set { decoder.checkpointsLayers = newValue }
   }
 
   /// Makes a model with random weights; heads are drawn from N(0, 1/(H+1)) (standard deviation), as

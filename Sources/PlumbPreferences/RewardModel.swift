@@ -20,7 +20,7 @@ public struct RewardModel: Sendable {
   }
 
   /// The trunk.
-  public let decoder: Decoder
+  public private(set) var decoder: Decoder
   /// Which head stands on the trunk.
   public let head: Head
   /// All weights, trunk and head, under their Hugging Face names.
@@ -39,6 +39,12 @@ public struct RewardModel: Sendable {
     var hiddenBias: ParameterID?
     var outputWeight: ParameterID
     var outputBias: ParameterID?
+  }
+
+  /// Whether training computes each layer twice in place of keeping it; see `Decoder`.
+  public var checkpointsLayers: Bool {
+    get { decoder.checkpointsLayers }
+    set { decoder.checkpointsLayers = newValue }
   }
 
   /// Makes a model with random weights.

@@ -26,7 +26,7 @@ public func swiGLU(gateAndUp x: Tensor) -> Tensor {
         }
       }
     }
-  }
+  }.remade { [x = x.detached] in swiGLU(gateAndUp: x) }
 }
 
 /// The tanh form of GELU, `gelu_new` (Hendrycks and Gimpel 2016): the activation of GPT-2.
@@ -48,5 +48,5 @@ public func gelu(_ x: Tensor) -> Tensor {
         }
       }
     }
-  }
+  }.remade { [x = x.detached] in gelu(x) }
 }

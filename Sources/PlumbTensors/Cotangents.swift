@@ -17,7 +17,9 @@ struct Cotangents {
   }
 
   private var pending: [ObjectIdentifier: Pending] = [:]
-  private let destination: Destination?
+  /// The gradients of leaves that did not go to the destination.
+  private(set) var leaves: [ObjectIdentifier: Tensor] = [:]
+  let destination: Destination?
 
   init(destination: Destination?) {
     self.destination = destination
@@ -112,6 +114,11 @@ struct Cotangents {
     }
   }
 
+  /// Keeps a share of a leaf's gradient; a leaf may be reached within a checkpoint and outside.
+  mutating func keep(_ gradient: Tensor, ofLeaf leaf: ObjectIdentifier) {
+    leaves[leaf] = leaves[leaf].map { $0 + gradient.reshaped($0.shape) } ?? gradient
+  }
+
   /// Takes the finished gradient of a node out of the store.
   fileprivate mutating func take(_ node: Node) -> Tensor? {
     pending.removeValue(forKey: ObjectIdentifier(node)).map {
@@ -127,18 +134,25 @@ extension Node {
   func backward(
     seed: Float, destination: Cotangents.Destination?
   ) -> [ObjectIdentifier: Tensor] {
+    backward(Tensor.make(shape) { $0.update(repeating: seed) }, destination: destination)
+  }
+
+  /// Carries the gradient of a result back through its graph.
+  ///
+  /// - Returns: the gradients of the leaves that did not go to `destination`, by node.
+  func backward(
+    _ gradient: Tensor, destination: Cotangents.Destination?
+  ) -> [ObjectIdentifier: Tensor] {
     var cotangents = Cotangents(destination: destination)
-    let start = Tensor.make(shape) { $0.update(repeating: seed) }
-    cotangents.pass(start, to: Tensor(shape: shape, storage: start.storage, node: self))
-    var leaves: [ObjectIdentifier: Tensor] = [:]
+    cotangents.pass(gradient, to: Tensor(shape: shape, storage: gradient.storage, node: self))
     for node in inputsFirst().reversed() {
       guard let gradient = cotangents.take(node) else { continue }
       switch node.kind {
       case .operation(let pullback): pullback(gradient, &cotangents)
-      case .leaf: leaves[ObjectIdentifier(node)] = gradient
+      case .leaf: cotangents.keep(gradient, ofLeaf: ObjectIdentifier(node))
       }
     }
-    return leaves
+    return cotangents.leaves
   }
 
   /// All nodes the result depends on, every node after its inputs; without recursion.

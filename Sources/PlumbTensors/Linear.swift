@@ -16,6 +16,8 @@ public func linear(_ x: Tensor, weight: Tensor, bias: Tensor? = nil) -> Tensor {
     bias.map { $0.shape == [outer] } ?? true,
     "linear: expected bias [\(outer)], found \(bias?.shape ?? [])")
   let inputs = [x, weight] + (bias.map { [$0] } ?? [])
+  let kept = weight.requiresGradient ? KeptTensor(x) : nil
+  let receiver = x.withoutValues
   return Tensor.make([rows, outer], inputs: inputs) { result in
     guard let y = result.baseAddress else { return }
     if rows <= skinnyRows {
@@ -34,13 +36,15 @@ public func linear(_ x: Tensor, weight: Tensor, bias: Tensor? = nil) -> Tensor {
     }
   } pullback: { gradient, cotangents in
     let g = MatrixView(gradient.base, rows, outer)
-    cotangents.accumulate(into: x) { dx, isFresh in
+    cotangents.accumulate(into: receiver) { dx, isFresh in
       dx.withBase {
         multiply(
           g, MatrixView(weight.base, outer, inner), into: $0, stride: inner, beta: isFresh ? 0 : 1)
       }
     }
     cotangents.accumulate(into: weight) { dw, isFresh in
+      guard let x = kept?.values else { return }
+      defer { withExtendedLifetime(x) {} }
       dw.withBase {
         multiply(
           g.transposed, MatrixView(x.base, rows, inner), into: $0, stride: inner,

@@ -45,6 +45,13 @@ final class Node: Sendable {
     return nodes.isEmpty ? nil : Node(pullback, shape: shape, inputs: nodes)
   }
 
+  /// The node of an operation whose pullback finds leaves by itself, whatever its inputs.
+  static func recorded(
+    _ shape: Shape, unconditionally input: Tensor, _ pullback: @escaping Pullback
+  ) -> Node {
+    Node(pullback, shape: shape, inputs: input.node.map { [$0] } ?? [])
+  }
+
   /// A chain of operations is released in a loop: releasing each node from within the release of
   /// the next would overflow the stack after some ten thousand operations.
   deinit {

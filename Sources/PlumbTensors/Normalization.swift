@@ -28,6 +28,8 @@ public func rmsNorm(_ x: Tensor, weight: Tensor, epsilon: Float) -> Tensor {
     }
     cotangents.close(&dx)
     cotangents.close(&dw)
+  }.remade { [x = x.detached, weight = weight.detached] in
+    rmsNorm(x, weight: weight, epsilon: epsilon)
   }
 }
 
@@ -66,6 +68,8 @@ public func layerNorm(_ x: Tensor, weight: Tensor, bias: Tensor, epsilon: Float)
     cotangents.close(&dx)
     cotangents.close(&dw)
     cotangents.close(&db)
+  }.remade { [x = x.detached, weight = weight.detached, bias = bias.detached] in
+    layerNorm(x, weight: weight, bias: bias, epsilon: epsilon)
   }
 }
 

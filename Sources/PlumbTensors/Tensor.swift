@@ -8,12 +8,18 @@ public struct Tensor: Sendable {
   let storage: Storage
   let offset: Int
   let node: Node?
+  /// Makes the same values again from what the graph keeps anyway; see `remade`.
+  let remake: (@Sendable () -> Tensor)?
 
-  init(shape: Shape, storage: Storage, offset: Int = 0, node: Node? = nil) {
+  init(
+    shape: Shape, storage: Storage, offset: Int = 0, node: Node? = nil,
+    remake: (@Sendable () -> Tensor)? = nil
+  ) {
     self.shape = shape
     self.storage = storage
     self.offset = offset
     self.node = node
+    self.remake = remake
   }
 
   /// The number of scalars.

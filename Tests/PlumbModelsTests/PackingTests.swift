@@ -40,6 +40,26 @@ import Testing
       #expect(error < 1e-4, "\(entry.name): relative error \(error)")
     }
   }
+
+  /// Recomputing every layer changes no bit of the loss or of any gradient.
+  @Test(arguments: ModelFamily.allCases)
+  func checkpointedLayersEqualKeptOnes(family: ModelFamily) {
+    var model = Tiny.model(family)
+    let lengths = [7, 1, 12]
+    var packing = Packing()
+    for length in lengths where length > 1 {
+      packing.appendGroup(Tiny.tokens(length), [], from: 1)
+    }
+    let layout = PackedLayout(lengths: packing.lengths)
+    let kept = packing.gradients(model, layout)
+    model.checkpointsLayers = true
+    let recomputed = packing.gradients(model, layout)
+    #expect(kept.logprobs == recomputed.logprobs)
+    for entry in model.parameters.layout.entries {
+      guard let id = model.parameters.layout.id(named: entry.name) else { continue }
+      #expect(kept.block[id].scalars == recomputed.block[id].scalars, "\(entry.name)")
+    }
+  }
 }
 
 /// Tokens laid end to end, and which of them a loss predicts from where.

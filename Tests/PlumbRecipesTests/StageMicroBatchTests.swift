@@ -7,8 +7,7 @@ import Testing
 @Suite struct StageMicroBatchTests {
   static let common = "max_length: 64, optimizer: {learning_rate: 0.0005}"
 
-  @Test(arguments: ["reward-model", "general-preference", "sft", "dpo"])
-  func microBatchesDoNotChangeTheTrajectory(_ stage: String) throws {
+  private func recipe(_ stage: String) throws -> String {
     let world = try TinyWorld.shared()
     let pairs = "['\(world("data/preferences.judge.jsonl.zst"))']"
     let settings =
@@ -18,13 +17,18 @@ import Testing
       case "dpo": "policy: '\(world("sft"))', pairs: \(pairs)"
       default: "model: '\(world("pretrain"))', train: \(pairs)"
       }
-    let yaml = """
+    return """
       name: cut
       seed: 3
       threads: 2
       stages:
         \(stage): {\(settings), \(Self.common)}
       """
+  }
+
+  @Test(arguments: ["reward-model", "general-preference", "sft", "dpo"])
+  func microBatchesDoNotChangeTheTrajectory(_ stage: String) throws {
+    let yaml = try recipe(stage)
     let (whole, cut) = (try TemporaryFolder(), try TemporaryFolder())
     try runTiny(yaml, in: whole.url)
     // One or two examples at once instead of 32.
@@ -38,5 +42,17 @@ import Testing
       #expect(try #require(differences.max()) < 1e-3, "\(name)")
       #expect(mean < 3e-4, "\(name)")
     }
+  }
+
+  /// `gradient_checkpointing` changes memory and time, and no bit of what is trained.
+  @Test(arguments: ["reward-model", "general-preference", "sft", "dpo"])
+  func checkpointingChangesNoBit(_ stage: String) throws {
+    let (kept, recomputed) = (try TemporaryFolder(), try TemporaryFolder())
+    let yaml = try recipe(stage)
+    try runTiny(yaml, in: kept.url)
+    try runTiny(
+      yaml, in: recomputed.url, overrides: ["\(stage).optimizer.gradient_checkpointing=true"])
+    #expect(try kept.text("recipe.yaml") != recomputed.text("recipe.yaml"))
+    #expect(try kept.text("metrics.jsonl") == recomputed.text("metrics.jsonl"))
   }
 }

@@ -11,7 +11,7 @@ import PlumbTensors
 /// The value of a state is a linear function of the hidden state that predicts the next token, with
 /// weights of zero at the start: the first advantages are then the rewards themselves.
 struct ActorCritic: TrainableModel {
-  let decoder: Decoder
+  private(set) var decoder: Decoder
   var parameters: ParameterBlock
   /// The policy's adapter as it started, for its settings; nil where all weights train.
   private let adapter: LoRAAdapter?
@@ -45,6 +45,12 @@ struct ActorCritic: TrainableModel {
       layout.add("v_head.weight", [1, configuration.hiddenSize], .zeros),
       layout.add("v_head.bias", [1], .zeros)
     )
+  }
+
+  /// Whether training computes each layer twice in place of keeping it.
+  var checkpointsLayers: Bool {
+    get { decoder.checkpointsLayers }
+    set { decoder.checkpointsLayers = newValue }
   }
 
   /// The policy alone, as a view: sampling and log-probabilities read the same weights.

@@ -194,6 +194,7 @@ struct GPOStage: Stage {
 
     init(policy: CausalLM, configuration: GPOConfiguration, prompts: Int) {
       self.policy = policy
+      self.policy.checkpointsLayers = configuration.optimizer.gradientCheckpointing
       optimizer = AdamW(configuration.optimizer.adamW, for: policy.parameters.trainable)
       gradients = GradientBlock(for: policy.parameters.trainable)
       let round = min(prompts, configuration.promptsPerIteration)

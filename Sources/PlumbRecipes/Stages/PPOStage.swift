@@ -306,6 +306,7 @@ struct PPOStage: Stage {
 
     init(actor: ActorCritic, configuration: PPOConfiguration) {
       self.actor = actor
+      self.actor.checkpointsLayers = configuration.optimizer.gradientCheckpointing
       optimizer = AdamW(configuration.optimizer.adamW, for: actor.parameters.trainable)
       gradients = GradientBlock(for: actor.parameters.trainable)
       controller = AdaptiveKLController(
