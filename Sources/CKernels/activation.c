@@ -45,6 +45,18 @@ CLONES void plumb_swiglu_backward(size_t rows, size_t columns, const float *rest
     swiglu_backward_body(rows, columns, g, x, dx, false);
 }
 
+void plumb_swiglu_backward_naive(size_t rows, size_t columns, const float *g, const float *x,
+                                 float *dx, bool fresh) {
+  for (size_t row = 0; row < rows; row++)
+    for (size_t i = 0; i < columns; i++) {
+      size_t gate_at = 2 * row * columns + i, up_at = gate_at + columns;
+      float gate = x[gate_at], s = 1 / (1 + expf(-gate)), own = g[row * columns + i];
+      float dgate = own * x[up_at] * (s * (1 + gate * (1 - s))), dup = own * (gate * s);
+      dx[gate_at] = dgate + (fresh ? 0 : dx[gate_at]);
+      dx[up_at] = dup + (fresh ? 0 : dx[up_at]);
+    }
+}
+
 #define GELU_SCALE 1.5957691216057308f  // 2 sqrt(2 / pi)
 #define GELU_CUBIC 0.044715f
 
@@ -83,4 +95,14 @@ BODY void gelu_backward_body(size_t count, const float *restrict g, const float 
 CLONES void plumb_gelu_backward(size_t count, const float *restrict g, const float *restrict x,
                                 float *restrict dx, bool fresh) {
   gelu_backward_body(count, g, x, dx, fresh);
+}
+
+void plumb_gelu_backward_naive(size_t count, const float *g, const float *x, float *dx,
+                               bool fresh) {
+  for (size_t i = 0; i < count; i++) {
+    double u = 0.7978845608028654 * (x[i] + 0.044715 * x[i] * x[i] * x[i]), t = tanh(u);
+    double slope = 0.5 * (1 + t) + 0.5 * x[i] * (1 - t * t) * 0.7978845608028654 *
+                                       (1 + 3 * 0.044715 * x[i] * x[i]);
+    dx[i] = (float)(g[i] * slope) + (fresh ? 0 : dx[i]);
+  }
 }

@@ -63,6 +63,20 @@ CLONES void plumb_rmsnorm_backward(size_t rows, size_t columns, const float *res
   rmsnorm_backward_body(rows, columns, g, x, weight, scales, dx, fresh, dweight);
 }
 
+void plumb_rmsnorm_backward_naive(size_t rows, size_t columns, const float *g, const float *x,
+                                  const float *weight, const float *scales, float *dx, bool fresh,
+                                  float *dweight) {
+  for (size_t row = 0; row < rows; row++, x += columns, g += columns) {
+    double r = scales[row], product = 0;
+    for (size_t i = 0; i < columns; i++) product += (double)weight[i] * g[i] * x[i];
+    for (size_t i = 0; i < columns; i++) {
+      double value = r * weight[i] * g[i] - x[i] * r * r * r * product / (double)columns;
+      if (dx) dx[row * columns + i] = (float)(value + (fresh ? 0 : dx[row * columns + i]));
+      if (dweight) dweight[i] += (float)(g[i] * x[i] * r);
+    }
+  }
+}
+
 // y = w (x - mean) r + b with r = 1 / sqrt(var + epsilon), var over the row, not corrected.
 BODY void layernorm_body(size_t rows, size_t columns, const float *restrict x,
                          const float *restrict weight, const float *restrict bias, float epsilon,
@@ -141,4 +155,22 @@ CLONES void plumb_layernorm_backward(size_t rows, size_t columns, const float *r
                                      float *restrict dx, bool fresh, float *restrict dweight,
                                      float *restrict dbias) {
   layernorm_backward_body(rows, columns, g, x, weight, means, scales, dx, fresh, dweight, dbias);
+}
+
+void plumb_layernorm_backward_naive(size_t rows, size_t columns, const float *g, const float *x,
+                                    const float *weight, const float *means, const float *scales,
+                                    float *dx, bool fresh, float *dweight, float *dbias) {
+  for (size_t row = 0; row < rows; row++, x += columns, g += columns) {
+    double r = scales[row], mean = means[row], sum = 0, product = 0;
+    for (size_t i = 0; i < columns; i++) {
+      sum += (double)weight[i] * g[i] / (double)columns;
+      product += (double)weight[i] * g[i] * (x[i] - mean) * r / (double)columns;
+    }
+    for (size_t i = 0; i < columns; i++) {
+      double n = (x[i] - mean) * r, value = r * ((double)weight[i] * g[i] - sum - n * product);
+      if (dx) dx[row * columns + i] = (float)(value + (fresh ? 0 : dx[row * columns + i]));
+      if (dweight) dweight[i] += (float)(g[i] * n);
+      if (dbias) dbias[i] += g[i];
+    }
+  }
 }

@@ -60,6 +60,16 @@ CLONES void plumb_softmax_backward(size_t rows, size_t columns, const float *res
   softmax_backward_body(rows, columns, g, y, dx, fresh);
 }
 
+void plumb_softmax_backward_naive(size_t rows, size_t columns, const float *g, const float *y,
+                                  float *dx, bool fresh) {
+  for (size_t row = 0; row < rows; row++, g += columns, y += columns, dx += columns) {
+    double product = 0;
+    for (size_t i = 0; i < columns; i++) product += (double)g[i] * y[i];
+    for (size_t i = 0; i < columns; i++)
+      dx[i] = (float)(y[i] * (g[i] - product) + (fresh ? 0 : dx[i]));
+  }
+}
+
 CLONES void plumb_log_softmax(size_t rows, size_t columns, const float *restrict x,
                               float *restrict y) {
   for (size_t row = 0; row < rows; row++, x += columns, y += columns) {
@@ -96,6 +106,16 @@ BODY void log_softmax_backward_body(size_t rows, size_t columns, const float *re
 CLONES void plumb_log_softmax_backward(size_t rows, size_t columns, const float *restrict g,
                                        const float *restrict y, float *restrict dx, bool fresh) {
   log_softmax_backward_body(rows, columns, g, y, dx, fresh);
+}
+
+void plumb_log_softmax_backward_naive(size_t rows, size_t columns, const float *g, const float *y,
+                                      float *dx, bool fresh) {
+  for (size_t row = 0; row < rows; row++, g += columns, y += columns, dx += columns) {
+    double total = 0;
+    for (size_t i = 0; i < columns; i++) total += g[i];
+    for (size_t i = 0; i < columns; i++)
+      dx[i] = (float)(g[i] - exp(y[i]) * total + (fresh ? 0 : dx[i]));
+  }
 }
 
 // Causal attention --------------------------------------------------------------------------------
@@ -181,6 +201,15 @@ CLONES void plumb_row_dots(size_t rows, size_t columns, size_t stride, const flo
   row_dots_body(rows, columns, stride, a, b, dots);
 }
 
+void plumb_row_dots_naive(size_t rows, size_t columns, size_t stride, const float *a,
+                          const float *b, float *dots) {
+  for (size_t row = 0; row < rows; row++) {
+    double sum = 0;
+    for (size_t i = 0; i < columns; i++) sum += (double)a[row * stride + i] * b[row * stride + i];
+    dots[row] = (float)sum;
+  }
+}
+
 CLONES void plumb_divide_rows(size_t rows, size_t columns, size_t stride, float *restrict x,
                               const float *restrict divisors) {
   for (size_t row = 0; row < rows; row++)
@@ -256,4 +285,14 @@ CLONES void plumb_token_logprobs_backward(size_t rows, size_t columns, float *re
                                           const float *restrict logsumexps,
                                           const float *restrict g) {
   token_logprobs_backward_body(rows, columns, logits, targets, logsumexps, g);
+}
+
+void plumb_token_logprobs_backward_naive(size_t rows, size_t columns, float *logits,
+                                         const int32_t *targets, const float *logsumexps,
+                                         const float *g) {
+  for (size_t row = 0; row < rows; row++, logits += columns)
+    for (size_t i = 0; i < columns; i++) {
+      double p = exp((double)logits[i] - logsumexps[row]);
+      logits[i] = (float)(g[row] * ((i == (size_t)targets[row] ? 1 : 0) - p));
+    }
 }

@@ -5,32 +5,7 @@ import Testing
 
 /// Every fast kernel against its plain twin, for all sizes around the widths of the registers, and
 /// for numbers that are not numbers.
-@Suite struct KernelTests {
-  /// Ordinary numbers, or some with extremes among them.
-  private func numbers(_ count: Int, seed: Int, hostile: Bool = false) -> [Float] {
-    var stream = RandomStream(seed: UInt64(seed), purpose: "kernels")
-    let extremes: [Float] = [
-      .infinity, -.infinity, .nan, 0, -0.0, .leastNonzeroMagnitude, -.leastNormalMagnitude, 88.5,
-      -87.4, 104, -104, 3e38, -3e38,
-    ]
-    return (0..<count).map { _ in
-      let ordinary = 2 * stream.normal()
-      let choice = stream.uniform(below: 3 * extremes.count)
-      return hostile && choice < extremes.count ? extremes[choice] : ordinary
-    }
-  }
-
-  /// Three buffers that a kernel writes at once.
-  private struct Triple {
-    var x: [Float]
-    var y: [Float]
-    var z: [Float]
-  }
-
-  private func expectSame(_ fast: [Float], _ plain: [Float], tolerance: Float = 4e-6) {
-    expectClose(fast, plain, absolute: tolerance, relative: tolerance)
-  }
-
+@Suite struct KernelTests: KernelTesting {
   /// The largest relative error of our exponential over its whole range is what the rest builds on.
   @Test func exponentialIsAccurate() {
     var worst: Float = 0
@@ -196,28 +171,6 @@ import Testing
         plumb_transpose_naive(rows, columns, x, xStride, &plain, yStride)
         #expect(fast.map(\.bitPattern) == plain.map(\.bitPattern), "\(columns) columns")
       }
-    }
-  }
-
-  @Test func causalTiles() {
-    let (rows, visible) = (5, 3)
-    withEvery("width", in: 7...67) { width in
-      let x = numbers(rows * width, seed: 500 + width)
-      var (fast, plain) = (x, x)
-      var sums = [[Float]](repeating: .init(repeating: 0, count: 5), count: 2)
-      var logs = [[Float]](repeating: .init(repeating: 0, count: 10), count: 2)
-      plumb_causal_exponentials(rows, width, visible, &fast, &sums[0], &logs[0], 2)
-      plumb_causal_exponentials_naive(rows, width, visible, &plain, &sums[1], &logs[1], 2)
-      expectSame(fast, plain)
-      expectSame(sums[0] + logs[0], sums[1] + logs[1])
-      let deltas = numbers(rows, seed: 3)
-      var (fastScores, plainScores) = (x, x)
-      (fast, plain) = (numbers(x.count, seed: 4), numbers(x.count, seed: 4))
-      plumb_causal_backward(
-        rows, width, visible, 0.5, logs[1], 2, deltas, &fastScores, &fast)
-      plumb_causal_backward_naive(
-        rows, width, visible, 0.5, logs[1], 2, deltas, &plainScores, &plain)
-      expectSame(fastScores + fast, plainScores + plain)
     }
   }
 

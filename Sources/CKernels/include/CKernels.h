@@ -47,6 +47,9 @@ void plumb_rmsnorm_backward(size_t rows, size_t columns, const float *restrict g
     *restrict x, const float *restrict weight, const float *restrict scales, float *restrict dx,
     bool fresh, float *restrict dweight);
 
+void plumb_rmsnorm_backward_naive(size_t rows, size_t columns, const float *g, const float *x,
+    const float *weight, const float *scales, float *dx, bool fresh, float *dweight);
+
 /// y = w (x - mean) / sqrt(variance + epsilon) + b; `means` and `scales` get what backward needs.
 void plumb_layernorm(size_t rows, size_t columns, const float *restrict x, const float *restrict
     weight, const float *restrict bias, float epsilon, float *restrict y, float *restrict means,
@@ -61,6 +64,10 @@ void plumb_layernorm_backward(size_t rows, size_t columns, const float *restrict
     *restrict scales, float *restrict dx, bool fresh, float *restrict dweight, float *restrict
     dbias);
 
+void plumb_layernorm_backward_naive(size_t rows, size_t columns, const float *g, const float *x,
+    const float *weight, const float *means, const float *scales, float *dx, bool fresh, float
+    *dweight, float *dbias);
+
 // Activations (activation.c) ------------------------------------------------------------------
 
 /// y = silu(gate) up; x is [rows, 2 columns], gates first, y is [rows, columns].
@@ -72,6 +79,9 @@ void plumb_swiglu_naive(size_t rows, size_t columns, const float *x, float *y);
 void plumb_swiglu_backward(size_t rows, size_t columns, const float *restrict g, const float
     *restrict x, float *restrict dx, bool fresh);
 
+void plumb_swiglu_backward_naive(size_t rows, size_t columns, const float *g, const float *x,
+    float *dx, bool fresh);
+
 /// The tanh form of GELU.
 void plumb_gelu(size_t count, const float *restrict x, float *restrict y);
 
@@ -80,6 +90,9 @@ void plumb_gelu_naive(size_t count, const float *x, float *y);
 /// dx is written if `fresh` and added to otherwise.
 void plumb_gelu_backward(size_t count, const float *restrict g, const float *restrict x, float
     *restrict dx, bool fresh);
+
+void plumb_gelu_backward_naive(size_t count, const float *g, const float *x, float *dx, bool
+    fresh);
 
 // Rotary position embedding (rotary.c) --------------------------------------------------------
 
@@ -118,6 +131,9 @@ void plumb_softmax_naive(size_t rows, size_t columns, const float *x, float *y);
 void plumb_softmax_backward(size_t rows, size_t columns, const float *restrict g, const float
     *restrict y, float *restrict dx, bool fresh);
 
+void plumb_softmax_backward_naive(size_t rows, size_t columns, const float *g, const float *y,
+    float *dx, bool fresh);
+
 /// Each row becomes x - log(sum(e^x)).
 void plumb_log_softmax(size_t rows, size_t columns, const float *restrict x, float *restrict y);
 
@@ -126,6 +142,9 @@ void plumb_log_softmax_naive(size_t rows, size_t columns, const float *x, float 
 /// From the result y: dx is written if `fresh` and added to otherwise.
 void plumb_log_softmax_backward(size_t rows, size_t columns, const float *restrict g, const
     float *restrict y, float *restrict dx, bool fresh);
+
+void plumb_log_softmax_backward_naive(size_t rows, size_t columns, const float *g, const float
+    *y, float *dx, bool fresh);
 
 /// Row r of a score tile keeps its first visible + r entries as e^(s - max), the others become 0.
 /// `sums` gets the sum per row, logsumexps[r * stride] the logarithm of the sum of e^s.
@@ -147,6 +166,9 @@ void plumb_causal_backward_naive(size_t rows, size_t width, size_t visible, floa
 void plumb_row_dots(size_t rows, size_t columns, size_t stride, const float *restrict a, const
     float *restrict b, float *restrict dots);
 
+void plumb_row_dots_naive(size_t rows, size_t columns, size_t stride, const float *a, const float
+    *b, float *dots);
+
 /// Divides each row by its divisor; rows lie `stride` apart.
 void plumb_divide_rows(size_t rows, size_t columns, size_t stride, float *restrict x, const
     float *restrict divisors);
@@ -162,6 +184,9 @@ void plumb_token_logprobs_naive(size_t rows, size_t columns, const float *logits
 /// In place: logits become their gradient, given that of the log-probabilities.
 void plumb_token_logprobs_backward(size_t rows, size_t columns, float *restrict logits, const
     int32_t *restrict targets, const float *restrict logsumexps, const float *restrict g);
+
+void plumb_token_logprobs_backward_naive(size_t rows, size_t columns, float *logits, const
+    int32_t *targets, const float *logsumexps, const float *g);
 
 // Small matrix products and sums (linear.c) ---------------------------------------------------
 
