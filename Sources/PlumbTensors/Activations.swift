@@ -1,5 +1,9 @@
 import CKernels
 
+/// Activations up to this many bytes are kept for backward: making them again costs 1 % of a step,
+/// which only models with much larger ones should pay.
+private let keptActivation = 16 << 20
+
 /// `silu(gate) up`, the gated activation of Llama and Qwen (Shazeer 2020).
 ///
 /// - Parameter gateAndUp: [N, 2F], gates in the first F columns.
@@ -26,7 +30,7 @@ public func swiGLU(gateAndUp x: Tensor) -> Tensor {
         }
       }
     }
-  }.remade { [x = x.detached] in swiGLU(gateAndUp: x) }
+  }.remade(above: keptActivation) { [x = x.detached] in swiGLU(gateAndUp: x) }
 }
 
 /// The tanh form of GELU, `gelu_new` (Hendrycks and Gimpel 2016): the activation of GPT-2.
@@ -48,5 +52,5 @@ public func gelu(_ x: Tensor) -> Tensor {
         }
       }
     }
-  }.remade { [x = x.detached] in gelu(x) }
+  }.remade(above: keptActivation) { [x = x.detached] in gelu(x) }
 }

@@ -65,17 +65,32 @@ struct AttentionKernel: Sendable {
   func forward(
     _ operands: Operands, into result: UnsafeMutablePointer<Float>, logsumexps: Storage
   ) {
+    // Heads that share a key head share its layout in memory, unless that leaves too few tasks.
     let segments = layout.segments
-    Threads.each(segments.count * headCount) { index in
-      let head = index % headCount
-      let segment = segments[index / headCount]
-      let seen = SeenKeys(segment, layout, column: keyColumn(head), headDimension: headDimension)
-      let sums = Storage(count: Self.blockRows)
-      let scores = Storage(count: Self.blockRows * seen.count)
-      defer { withExtendedLifetime((sums, scores)) {} }
-      let keys = seen.transposed(operands.key)
-      let values = seen.gathered(operands.value)
-      defer { withExtendedLifetime((keys, values)) {} }
+    let isGrouped = segments.count * keyValueHeadCount >= 4 * Threads.count
+    let together = isGrouped ? headsPerKey : 1
+    let tasks = headCount / together
+    Threads.each(segments.count * tasks) { index in
+      let first = index % tasks * together
+      forward(
+        heads: first..<first + together, of: segments[index / tasks], operands, into: result,
+        logsumexps: logsumexps)
+    }
+  }
+
+  /// One segment's rows for heads that read the same key head.
+  private func forward(
+    heads: Range<Int>, of segment: PackedLayout.Segment, _ operands: Operands,
+    into result: UnsafeMutablePointer<Float>, logsumexps: Storage
+  ) {
+    let seen = SeenKeys(
+      segment, layout, column: keyColumn(heads.lowerBound), headDimension: headDimension)
+    let sums = Storage(count: Self.blockRows)
+    let scores = Storage(count: Self.blockRows * seen.count)
+    let keys = seen.transposed(operands.key)
+    let values = seen.gathered(operands.value)
+    defer { withExtendedLifetime((sums, scores, keys, values)) {} }
+    for head in heads {
       for tile in tiles(of: segment) {
         let y = result + tile.row * queryWidth + head * headDimension
         computeScores(tile, queries(operands.query, tile, head), keys, into: scores.base)

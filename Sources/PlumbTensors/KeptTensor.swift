@@ -22,10 +22,12 @@ enum KeptTensor: Sendable {
 extension Tensor {
   /// The same tensor, whose values operations do not keep for backward but make again.
   ///
-  /// - Parameter recipe: gives exactly these values, cheaply, and holds little that the graph does
-  ///   not hold anyway.
-  func remade(by recipe: @escaping @Sendable () -> Tensor) -> Tensor {
-    guard node != nil else { return self }
+  /// - Parameters:
+  ///   - bytes: the size up to which keeping the values costs less than making them.
+  ///   - recipe: gives exactly these values, cheaply, and holds little that the graph does not hold
+  ///     anyway.
+  func remade(above bytes: Int = 0, by recipe: @escaping @Sendable () -> Tensor) -> Tensor {
+    guard node != nil, count * MemoryLayout<Float>.size > bytes else { return self }
     return Tensor(shape: shape, storage: storage, offset: offset, node: node, remake: recipe)
   }
 }
