@@ -57,17 +57,9 @@ void plumb_swiglu_backward_naive(size_t rows, size_t columns, const float *g, co
     }
 }
 
-#define GELU_SCALE 1.5957691216057308f  // 2 sqrt(2 / pi)
-#define GELU_CUBIC 0.044715f
-
-// The tanh form of GELU ("gelu_new"): x (1 + tanh(u / 2)) / 2 = x sigmoid(u),
-// u = 2 sqrt(2 / pi) (x + 0.044715 x^3) (Hendrycks and Gimpel 2016).
 BODY void gelu_body(size_t count, const float *restrict x, float *restrict y) {
   STRICT
-  for (size_t i = 0; i < count; i++) {
-    float u = GELU_SCALE * x[i] * (1 + GELU_CUBIC * (x[i] * x[i]));
-    y[i] = x[i] / (1 + fast_exp(-u));
-  }
+  for (size_t i = 0; i < count; i++) y[i] = gelu_of(x[i]);
 }
 
 CLONES void plumb_gelu(size_t count, const float *restrict x, float *restrict y) {

@@ -62,6 +62,17 @@ BODY float fast_exp(float x) {
   return x > 88.72283f ? INFINITY : result;
 }
 
+#define GELU_SCALE 1.5957691216057308f  // 2 sqrt(2 / pi)
+#define GELU_CUBIC 0.044715f
+
+/// The tanh form of GELU ("gelu_new"): x (1 + tanh(u / 2)) / 2 = x sigmoid(u),
+/// u = 2 sqrt(2 / pi) (x + 0.044715 x^3) (Hendrycks and Gimpel 2016).
+BODY float gelu_of(float x) {
+  STRICT
+  float u = GELU_SCALE * x * (1 + GELU_CUBIC * (x * x));
+  return x / (1 + fast_exp(-u));
+}
+
 /// The largest of `count` numbers, NaN passed over; -infinity if there is none.
 BODY float largest(const float *x, size_t count) {
   float lanes[32];

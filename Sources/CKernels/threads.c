@@ -3,8 +3,10 @@
 // OpenBLAS has its own pool, whose workers keep spinning after a call; two pools would fight for the
 // cores. OpenBLAS therefore runs on one thread, and matrix products are divided over this pool.
 #include "CKernels.h"
+#include "team.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -28,8 +30,9 @@ static int worker_count = 0;  // started so far; guarded by `owner`
 
 static struct {
   void (*work)(void *, int);
+  void (*team)(void *, int, int);  // null for a job in chunks
   void *context;
-  int chunks;
+  int chunks;   // or members of the team
 } job;
 static atomic_int next_chunk;   // of `job` that no thread has taken yet
 static atomic_uint generation;  // of `job`
@@ -49,7 +52,11 @@ long plumb_region_count(void) { return atomic_load_explicit(&region_count, memor
 
 int plumb_current_chunk(void) { return current_chunk; }
 
-static void run_share(void) {
+static void run_share(int thread) {
+  if (job.team) {
+    if (thread < job.chunks) job.team(job.context, thread, job.chunks);
+    return;
+  }
   for (;;) {
     int chunk = atomic_fetch_add_explicit(&next_chunk, 1, memory_order_relaxed);
     if (chunk >= job.chunks) break;
@@ -85,7 +92,7 @@ static void *worker(void *argument) {
   unsigned seen = start.seen;
   for (;;) {
     seen = await_job(seen);
-    if (start.thread < atomic_load(&thread_count)) run_share();
+    if (job.team || start.thread < atomic_load(&thread_count)) run_share(start.thread);
     if (atomic_fetch_sub_explicit(&running, 1, memory_order_acq_rel) == 1) {
       pthread_mutex_lock(&sleeping);
       pthread_cond_signal(&finished);
@@ -119,18 +126,8 @@ static bool start_workers(int needed) {
   return true;
 }
 
-void plumb_parallel(int chunks, void (*work)(void *, int), void *context) {
-  int threads = atomic_load_explicit(&thread_count, memory_order_relaxed);
-  bool alone = chunks <= 1 || threads <= 1 || is_inside;
-  if (alone || pthread_mutex_trylock(&owner) != 0) {
-    for (int chunk = 0; chunk < chunks; chunk++) work(context, chunk);
-    return;
-  }
-  if (!start_workers(threads - 1)) threads = 1;
-  atomic_fetch_add_explicit(&region_count, 1, memory_order_relaxed);
-  job.work = work;
-  job.context = context;
-  job.chunks = chunks;
+/// Runs `job` on this thread and, if there is more than one, on the workers. Called with `owner` held.
+static void run_job(int threads) {
   atomic_store_explicit(&next_chunk, 0, memory_order_relaxed);
   if (threads > 1) {
     // Every started worker takes part in the count; those beyond `threads` have an empty share.
@@ -141,7 +138,7 @@ void plumb_parallel(int chunks, void (*work)(void *, int), void *context) {
     pthread_mutex_unlock(&sleeping);
   }
   is_inside = true;
-  run_share();
+  run_share(0);
   is_inside = false;
   if (threads > 1) {
     for (int i = 0; i < SPINS && atomic_load_explicit(&running, memory_order_acquire) != 0; i++)
@@ -153,5 +150,53 @@ void plumb_parallel(int chunks, void (*work)(void *, int), void *context) {
       pthread_mutex_unlock(&sleeping);
     }
   }
+}
+
+void plumb_parallel(int chunks, void (*work)(void *, int), void *context) {
+  int threads = atomic_load_explicit(&thread_count, memory_order_relaxed);
+  bool alone = chunks <= 1 || threads <= 1 || is_inside;
+  if (alone || pthread_mutex_trylock(&owner) != 0) {
+    for (int chunk = 0; chunk < chunks; chunk++) work(context, chunk);
+    return;
+  }
+  if (!start_workers(threads - 1)) threads = 1;
+  atomic_fetch_add_explicit(&region_count, 1, memory_order_relaxed);
+  job.work = work;
+  job.team = NULL;
+  job.context = context;
+  job.chunks = chunks;
+  run_job(threads);
   pthread_mutex_unlock(&owner);
+}
+
+void team_run(void (*work)(void *, int, int), void *context) {
+  int threads = atomic_load_explicit(&thread_count, memory_order_relaxed);
+  if (threads <= 1 || is_inside || pthread_mutex_trylock(&owner) != 0) {
+    work(context, 0, 1);
+    return;
+  }
+  if (!start_workers(threads - 1)) threads = 1;
+  atomic_fetch_add_explicit(&region_count, 1, memory_order_relaxed);
+  job.team = work;
+  job.context = context;
+  job.chunks = threads;
+  run_job(threads);
+  pthread_mutex_unlock(&owner);
+}
+
+void team_wait(team_barrier *barrier, int members) {
+  if (members == 1) return;
+  const unsigned round = atomic_load_explicit(&barrier->round, memory_order_relaxed);
+  if (atomic_fetch_add_explicit(&barrier->arrived, 1, memory_order_acq_rel) == members - 1) {
+    atomic_store_explicit(&barrier->arrived, 0, memory_order_relaxed);
+    atomic_store_explicit(&barrier->round, round + 1, memory_order_release);
+    return;
+  }
+  for (int i = 0; atomic_load_explicit(&barrier->round, memory_order_acquire) == round; i++) {
+    // A member that has lost its core to another program needs ours.
+    if (i < SPINS)
+      PAUSE();
+    else
+      sched_yield();
+  }
 }

@@ -12,7 +12,7 @@ public struct Decoder: Sendable {
   ///
   /// Gradients are the same to the bit; a step takes about a third more time (Chen et al. 2016).
   public var checkpointsLayers = false
-  private let trunk: Trunk
+  let trunk: Trunk
 
   /// Declares the parameters of a decoder.
   /// - Parameters:
@@ -55,10 +55,17 @@ public struct Decoder: Sendable {
       tokens.count == layout.tokenCount,
       "hiddenStates: expected \(layout.tokenCount) tokens, found \(tokens.count)")
     let isCheckpointed = checkpointsLayers
-    return run(tokens: tokens, positions: layout.positions, parameters: parameters) { _, block, x in
-      guard isCheckpointed else { return block(x, layout: layout, parameters) }
-      return checkpointed(x) { block($0, layout: layout, parameters) }
+    var x = embedding(tokens, weight: parameters[trunk.embedding])
+    if let learned = trunk.positionEmbedding {
+      x = x + embedding(layout.positions, weight: parameters[learned])
     }
+    for block in trunk.blocks {
+      x =
+        isCheckpointed
+        ? checkpointed(x) { block($0, layout: layout, parameters) }
+        : block(x, layout: layout, parameters)
+    }
+    return trunk.finalNorm(x, parameters)
   }
 
   /// The output matrix [V, D], the embedding where it is tied.
@@ -73,31 +80,6 @@ public struct Decoder: Sendable {
 
   /// Whether the decoder was declared with a language-model head.
   public var hasOutputHead: Bool { trunk.outputWeight != nil }
-
-  /// The layers over `tokens`, with what each query sees left to `attend(layer, q, k, v)`.
-  func run(
-    tokens: [Int32], positions: [Int32], parameters: ParameterBlock,
-    attend: (_ layer: Int, _ query: Tensor, _ key: Tensor, _ value: Tensor) -> Tensor
-  ) -> Tensor {
-    run(tokens: tokens, positions: positions, parameters: parameters) { layer, block, x in
-      block(x, positions: positions, parameters) { attend(layer, $0, $1, $2) }
-    }
-  }
-
-  /// Embeddings, `apply(layer, block, x)` for every block in turn, the last norm.
-  private func run(
-    tokens: [Int32], positions: [Int32], parameters: ParameterBlock,
-    apply: (_ layer: Int, _ block: DecoderBlock, _ x: Tensor) -> Tensor
-  ) -> Tensor {
-    var x = embedding(tokens, weight: parameters[trunk.embedding])
-    if let learned = trunk.positionEmbedding {
-      x = x + embedding(positions, weight: parameters[learned])
-    }
-    for (layer, block) in trunk.blocks.enumerated() {
-      x = apply(layer, block, x)
-    }
-    return trunk.finalNorm(x, parameters)
-  }
 }
 
 extension DecoderConfiguration {

@@ -13,9 +13,9 @@ public import PlumbTensors
 /// state.keep(rows: [0, 2])                                           // 1 and 3 have finished
 /// ```
 public struct DecodingState: Sendable {
-  private let decoder: Decoder
-  private let parameters: ParameterBlock
-  private var cache = KeyValueCache()
+  private let configuration: DecoderConfiguration
+  private var session: DecodingSession
+  private var rows: [Int] = []
 
   /// A state without rows, reading the weights as they are now.
   public init(_ model: CausalLM) {
@@ -25,24 +25,24 @@ public struct DecodingState: Sendable {
   /// A state for a decoder whose parameters lie in a block with others, for example a value head.
   /// - Parameters:
   ///   - decoder: declared with an output head.
-  ///   - parameters: the weights as they are now; later changes are not seen.
+  ///   - parameters: the weights as they are now; they are packed, and later changes are not seen.
   public init(decoder: Decoder, parameters: ParameterBlock) {
-    self.decoder = decoder
-    self.parameters = parameters.frozen
+    configuration = decoder.configuration
+    session = DecodingSession(decoder.packed(parameters))
   }
 
   /// The number of sequences, B.
-  public var rowCount: Int { cache.rowCount }
+  public var rowCount: Int { rows.count }
 
   /// The number of tokens in each row, prompt included, [B].
-  public var lengths: [Int] { cache.lengths }
+  public var lengths: [Int] { rows.map { session.length(of: $0) } }
 
   /// The longest that a row may become, in tokens.
-  public var maximumLength: Int { decoder.configuration.maximumPositions }
+  public var maximumLength: Int { configuration.maximumPositions }
 
   /// Adds rows that start with these prompts.
   ///
-  /// All prompts are computed in one packed pass, each once.
+  /// All prompts are computed in one pass, each once.
   /// - Parameters:
   ///   - prompts: at least one token each.
   ///   - copies: how many rows start from each prompt; one each if nil.
@@ -56,25 +56,21 @@ public struct DecodingState: Sendable {
       copies.count == prompts.count && copies.allSatisfy { $0 >= 0 },
       "DecodingState.append: expected a number of copies for each of \(prompts.count) prompts, "
         + "found \(copies)")
-    let configuration = decoder.configuration
     for prompt in prompts { try configuration.validate(tokens: prompt) }
-    let layout = PackedLayout(lengths: prompts.map(\.count))
-    var cached = KeyValueCache.Prompts(
-      lengths: prompts.map(\.count), layerCount: configuration.layerCount,
-      width: configuration.keyValueWidth, headDimension: configuration.headDimension)
-    let hidden = decoder.run(
-      tokens: prompts.flatMap { $0 }, positions: layout.positions, parameters: parameters
-    ) { layer, query, key, value in
-      cached.store(layer: layer, key: key, value: value)
-      return causalAttention(
-        query: query, key: key, value: value, layout: layout,
-        headDimension: configuration.headDimension)
+    guard !prompts.isEmpty else { return .zeros([0, configuration.vocabularySize]) }
+    let sequences = prompts.map { prompt in
+      let sequence = session.addSequence()
+      session.feed(prompt, to: sequence, readsLogits: true)
+      return sequence
     }
-    cache.append(cached, copies: copies)
+    session.run()
+    for (sequence, count) in zip(sequences, copies) {
+      for _ in 0..<count { rows.append(session.fork(sequence)) }
+      session.remove(sequence)
+    }
     // The logits of a prompt are computed once, then repeated for its rows.
-    let last = hidden.rows(at: layout.segments.map { $0.start + $0.count - 1 })
-    let logits = linear(last, weight: decoder.outputWeight(in: parameters))
-    return logits.rows(at: copies.indices.flatMap { Array(repeating: $0, count: copies[$0]) })
+    return session.logits.rows(
+      at: copies.indices.flatMap { Array(repeating: $0, count: copies[$0]) })
   }
 
   /// Adds one token to every row.
@@ -85,22 +81,27 @@ public struct DecodingState: Sendable {
   /// - Returns: logits of the token after it, [B, V].
   public mutating func step(tokens: [Int32]) -> Tensor {
     precondition(
-      tokens.count == rowCount,
-      "DecodingState.step: expected \(rowCount) tokens, found \(tokens.count)")
-    let positions = lengths.map(Int32.init)
+      tokens.count == rowCount && rowCount > 0,
+      "DecodingState.step: expected \(rowCount) tokens, at least 1, found \(tokens.count)")
     precondition(
-      positions.allSatisfy { $0 < maximumLength },
+      lengths.allSatisfy { $0 < maximumLength },
       "DecodingState.step: expected rows shorter than \(maximumLength), found \(lengths)")
-    let hidden = decoder.run(tokens: tokens, positions: positions, parameters: parameters) {
-      layer, query, key, value in
-      cache.decodeAttention(layer: layer, query: query, key: key, value: value)
+    for (row, token) in zip(rows, tokens) {
+      session.feed(CollectionOfOne(token), to: row, readsLogits: true)
     }
-    cache.advance()
-    return linear(hidden, weight: decoder.outputWeight(in: parameters))
+    session.run()
+    return session.logits
   }
 
   /// Keeps only these rows, in this order; a row named twice goes on as two.
-  public mutating func keep(rows: [Int]) {
-    cache.keep(rows: rows)
+  public mutating func keep(rows kept: [Int]) {
+    let old = rows
+    rows = kept.map { index in
+      precondition(
+        old.indices.contains(index),
+        "DecodingState.keep: expected rows below \(old.count), found \(index)")
+      return session.fork(old[index])
+    }
+    for row in old { session.remove(row) }
   }
 }

@@ -26,13 +26,7 @@ struct Projection: Sendable {
   }
 
   func callAsFunction(_ x: Tensor, _ parameters: ParameterBlock) -> Tensor {
-    let weight = weights.count == 1 ? parameters[weights[0]] : parameters.fused(weights)
-    let bias: Tensor? =
-      switch biases.count {
-      case 0: nil
-      case 1: parameters[biases[0]]
-      default: parameters.fused(biases)
-      }
+    let (weight, bias) = (weight(in: parameters), bias(in: parameters))
     if let terms = parameters.lowRankTerms(of: weights) {
       return lowRankLinear(
         x, weight: weight, bias: bias, isTransposed: storage == .inputByOutput, terms: terms)
@@ -42,6 +36,20 @@ struct Projection: Sendable {
     case .inputByOutput:
       let product = matmul(x, weight)
       return bias.map { product + $0 } ?? product
+    }
+  }
+
+  /// The parts as one matrix.
+  func weight(in parameters: ParameterBlock) -> Tensor {
+    weights.count == 1 ? parameters[weights[0]] : parameters.fused(weights)
+  }
+
+  /// The biases end to end; nil where there are none.
+  func bias(in parameters: ParameterBlock) -> Tensor? {
+    switch biases.count {
+    case 0: nil
+    case 1: parameters[biases[0]]
+    default: parameters.fused(biases)
     }
   }
 }
@@ -76,25 +84,20 @@ struct SelfAttention: Sendable {
   /// [N, D] -> [N, D] over a packed batch.
   func callAsFunction(_ x: Tensor, layout: PackedLayout, _ parameters: ParameterBlock) -> Tensor {
     let positions = layout.positions
+    let projected = queryKeyValue(x, parameters)
     guard queryNorm == nil && keyNorm == nil else {
-      return self(x, positions: positions, parameters) { query, key, value in
-        causalAttention(
-          query: query, key: key, value: value, layout: layout, headDimension: headDimension)
-      }
+      return output(withHeadNorms(projected, layout: layout, parameters), parameters)
     }
     let attended = rotaryAttention(
-      queryKeyValue: queryKeyValue(x, parameters), positions: positions, base: ropeBase,
-      layout: layout, headDimension: headDimension,
-      keyValueHeadCount: keyValueWidth / headDimension)
+      queryKeyValue: projected, positions: positions, base: ropeBase, layout: layout,
+      headDimension: headDimension, keyValueHeadCount: keyValueWidth / headDimension)
     return output(attended, parameters)
   }
 
-  /// [N, D] -> [N, D]; `attend` says what each query sees.
-  func callAsFunction(
-    _ x: Tensor, positions: [Int32], _ parameters: ParameterBlock,
-    attend: (_ query: Tensor, _ key: Tensor, _ value: Tensor) -> Tensor
+  /// Attention where queries and keys are normed before the rotation (Qwen3).
+  private func withHeadNorms(
+    _ projected: Tensor, layout: PackedLayout, _ parameters: ParameterBlock
   ) -> Tensor {
-    let projected = queryKeyValue(x, parameters)
     let keys = queryWidth..<queryWidth + keyValueWidth
     var query = projected.columns(in: 0..<queryWidth)
     var key = projected.columns(in: keys)
@@ -103,10 +106,12 @@ struct SelfAttention: Sendable {
     if let keyNorm { key = perHead(key, keyNorm, parameters) }
     if let ropeBase {
       query = rotary(
-        query, positions: positions, headDimension: headDimension, base: ropeBase)
-      key = rotary(key, positions: positions, headDimension: headDimension, base: ropeBase)
+        query, positions: layout.positions, headDimension: headDimension, base: ropeBase)
+      key = rotary(
+        key, positions: layout.positions, headDimension: headDimension, base: ropeBase)
     }
-    return output(attend(query, key, value), parameters)
+    return causalAttention(
+      query: query, key: key, value: value, layout: layout, headDimension: headDimension)
   }
 
   /// Norms every head by itself: [N, heads * hd] seen as [N * heads, hd].
@@ -141,23 +146,7 @@ struct DecoderBlock: Sendable {
 
   /// [N, D] -> [N, D] over a packed batch.
   func callAsFunction(_ x: Tensor, layout: PackedLayout, _ parameters: ParameterBlock) -> Tensor {
-    withFeedForward(
-      x + attention(attentionNorm(x, parameters), layout: layout, parameters), parameters)
-  }
-
-  /// [N, D] -> [N, D]; `attend` says what each query sees.
-  func callAsFunction(
-    _ x: Tensor, positions: [Int32], _ parameters: ParameterBlock,
-    attend: (_ query: Tensor, _ key: Tensor, _ value: Tensor) -> Tensor
-  ) -> Tensor {
-    withFeedForward(
-      x
-        + attention(
-          attentionNorm(x, parameters), positions: positions, parameters, attend: attend),
-      parameters)
-  }
-
-  private func withFeedForward(_ attended: Tensor, _ parameters: ParameterBlock) -> Tensor {
-    attended + feedForward(feedForwardNorm(attended, parameters), parameters)
+    let attended = x + attention(attentionNorm(x, parameters), layout: layout, parameters)
+    return attended + feedForward(feedForwardNorm(attended, parameters), parameters)
   }
 }

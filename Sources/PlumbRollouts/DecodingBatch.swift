@@ -1,7 +1,9 @@
-import PlumbModels
 import PlumbTensors
 
 /// The rows that are being decoded, and those that wait for a place.
+///
+/// One pass computes the next token of every active row and the prompts of rows that join, so that a
+/// row that has ended is replaced at once.
 struct DecodingBatch {
   /// One response in the making.
   struct Row {
@@ -13,28 +15,36 @@ struct DecodingBatch {
     var room: Int
     /// The token drawn last, not yet seen by the model.
     var pending: Int32 = 0
+    /// Its tokens so far, prompt included.
+    var sequence = -1
   }
 
   /// Told of every drawn token, and why the row ended if it did.
-  typealias Report = (ResponsePlace, TokenSampler.Draw, FinishReason?) -> Void
+  typealias Report = (ResponsePlace, TokenDraw, FinishReason?) -> Void
 
-  private var state: DecodingState
+  /// A prompt that has been computed and still has rows waiting.
+  private struct StartedPrompt {
+    let group: Int
+    let sequence: Int
+    let logits: [Float]
+  }
+
+  private var session: DecodingSession
   private var active: [Row] = []
   private var waiting: ArraySlice<Row>
+  private var started: StartedPrompt?
   private let prompts: [[Int32]]
   private let options: SamplingOptions
   private let stopTokens: Set<Int>
   private let maximumRows: Int
-  private let vocabularySize: Int
-  /// Prompt tokens computed in one pass; bounds memory.
+  /// Prompt tokens that may join in one pass, beside the first prompt; bounds memory.
   private let prefillBudget = 4096
 
   init(
-    model: CausalLM, prompts: [[Int32]], rows: [Row], options: SamplingOptions,
+    decoder: PackedDecoder, prompts: [[Int32]], rows: [Row], options: SamplingOptions,
     stopTokens: Set<Int>, maximumRows: Int
   ) {
-    state = DecodingState(model)
-    vocabularySize = model.configuration.vocabularySize
+    session = DecodingSession(decoder)
     waiting = rows[...]
     self.prompts = prompts
     self.options = options
@@ -47,76 +57,105 @@ struct DecodingBatch {
 
   /// Draws one token for every active row, and the first one for rows that join.
   mutating func advance(_ report: Report) throws {
-    if !active.isEmpty {
-      let logits = state.step(tokens: active.map(\.pending))
-      var rows = active
-      try draw(&rows, logits, report)
-      let kept = rows.indices.filter { rows[$0].room > 0 }
-      if kept.count < rows.count { state.keep(rows: kept) }
-      active = kept.map { rows[$0] }
+    try joinStarted(report)
+    for index in active.indices {
+      let row = session.feed(
+        CollectionOfOne(active[index].pending), to: active[index].sequence, readsLogits: true)
+      requestDraw(index, from: row)
     }
-    // Joining in fours keeps the first passes over prompts from becoming single rows.
-    if active.isEmpty || active.count <= maximumRows - max(1, maximumRows / 4) {
-      while !waiting.isEmpty, active.count < maximumRows { try join(report) }
+    let joined = joinPrompts()
+    guard !active.isEmpty else { return }
+    session.run(options.draws)
+    if let joined, waiting.first?.place.group == joined.group {
+      started = StartedPrompt(
+        group: joined.group, sequence: session.fork(joined.sequence),
+        logits: session.logits(row: joined.logitRow))
+    }
+    for index in active.indices { try take(session.drawn(index), at: index, report) }
+    dropEnded()
+  }
+
+  /// Starts rows whose prompt was computed before, for as many as there is room.
+  private mutating func joinStarted(_ report: Report) throws {
+    guard let prompt = started else { return }
+    while active.count < maximumRows, var row = waiting.first, row.place.group == prompt.group {
+      waiting.removeFirst()
+      row.sequence = session.fork(prompt.sequence)
+      active.append(row)
+      let index = active.count - 1
+      let uniform = active[index].sampler.uniform()
+      try take(
+        TokenDraw.draw(
+          from: prompt.logits, options.draws, uniform: uniform, seen: row.sampler.seen),
+        at: index, report)
+      dropEnded()
+    }
+    if waiting.first?.place.group != prompt.group {
+      session.remove(prompt.sequence)
+      started = nil
     }
   }
 
-  /// Computes the prompts of waiting rows, as many as fit, and draws their first tokens.
-  private mutating func join(_ report: Report) throws {
-    var started: [[Int32]] = []
-    var copies: [Int] = []
+  /// Feeds the prompts of waiting rows, as many as fit, each once for all of its rows.
+  /// - Returns: the last of them, its sequence and its row of logits.
+  private mutating func joinPrompts() -> (group: Int, sequence: Int, logitRow: Int)? {
     var tokens = 0
-    var last: Int?
-    var count = 0
-    for row in waiting.prefix(maximumRows - active.count) {
-      let group = row.place.group
-      if group == last {
-        copies[copies.count - 1] += 1
+    var last: (group: Int, sequence: Int, logitRow: Int)?
+    while active.count < maximumRows, var row = waiting.first {
+      if let last, last.group == row.place.group {
+        row.sequence = session.fork(last.sequence)
       } else {
-        if count > 0, tokens + prompts[group].count > prefillBudget { break }
-        tokens += prompts[group].count
-        started.append(prompts[group])
-        copies.append(1)
-        last = group
+        let prompt = prompts[row.place.group]
+        if last != nil, tokens + prompt.count > prefillBudget { break }
+        tokens += prompt.count
+        row.sequence = session.addSequence()
+        last = (
+          row.place.group, row.sequence,
+          session.feed(prompt, to: row.sequence, readsLogits: true)
+        )
       }
-      count += 1
+      waiting.removeFirst()
+      active.append(row)
+      requestDraw(active.count - 1, from: last?.logitRow ?? 0)
     }
-    var rows = Array(waiting.prefix(count))
-    waiting = waiting.dropFirst(count)
-    let logits = try state.append(prompts: started, copies: copies)
-    try draw(&rows, logits, report)
-    let kept = rows.indices.filter { rows[$0].room > 0 }
-    if kept.count < rows.count {
-      state.keep(rows: Array(active.indices) + kept.map { active.count + $0 })
-    }
-    active += kept.map { rows[$0] }
+    return last
   }
 
-  /// Draws a token for each row; a row that ends has no room left afterwards.
-  private func draw(_ rows: inout [Row], _ logits: Tensor, _ report: Report) throws {
-    // Without filters one vectorised softmax serves all rows.
-    let isUnfiltered = options.isUnfiltered
-    let values =
-      isUnfiltered ? softmax(logits / options.temperature).scalars : logits.scalars
-    for index in rows.indices {
-      let row = values[index * vocabularySize..<(index + 1) * vocabularySize]
-      let draw =
-        isUnfiltered
-        ? rows[index].sampler.next(probabilities: row) : rows[index].sampler.next(Array(row))
-      guard let draw else {
-        throw RolloutError.logitsNotFinite(
-          row: rows[index].place.group, response: rows[index].place.response)
-      }
-      rows[index].pending = draw.token
-      rows[index].room -= 1
-      var reason: FinishReason?
-      if stopTokens.contains(Int(draw.token)) {
-        rows[index].room = 0
-        reason = .stop
-      } else if rows[index].room == 0 {
-        reason = .length
-      }
-      report(rows[index].place, draw, reason)
+  private mutating func requestDraw(_ index: Int, from row: Int) {
+    let uniform = active[index].sampler.uniform()
+    session.draw(from: row, uniform: uniform, seen: active[index].sampler.seen)
+  }
+
+  /// Gives a row its token; a row that ends has no room left afterwards.
+  private mutating func take(_ draw: TokenDraw?, at index: Int, _ report: Report) throws {
+    let place = active[index].place
+    guard let draw else {
+      throw RolloutError.logitsNotFinite(row: place.group, response: place.response)
     }
+    active[index].pending = draw.token
+    active[index].sampler.note(draw.token)
+    active[index].room -= 1
+    var reason: FinishReason?
+    if stopTokens.contains(Int(draw.token)) {
+      active[index].room = 0
+      reason = .stop
+    } else if active[index].room == 0 {
+      reason = .length
+    }
+    report(place, draw, reason)
+  }
+
+  /// Removes rows that have ended, and gives back their pages.
+  private mutating func dropEnded() {
+    var kept = 0
+    for index in active.indices {
+      if active[index].room == 0 {
+        session.remove(active[index].sequence)
+      } else {
+        if kept < index { active.swapAt(kept, index) }
+        kept += 1
+      }
+    }
+    active.removeLast(active.count - kept)
   }
 }

@@ -4,7 +4,8 @@ import PlumbTensors
 /// Samples responses from a language model, many rows at once, with a key-value cache.
 ///
 /// Each prompt is computed once and shared by its responses. A row that ends leaves the batch, and a
-/// waiting one takes its place. What is drawn depends on (seed, step, row, position) alone, never on which rows are computed together.
+/// waiting one takes its place at once. Making an engine packs the weights, which takes their memory
+/// once more while it lives (`PackedDecoder`). What is drawn depends on (seed, step, row, position) alone, never on which rows are computed together.
 public struct SamplingEngine: Sendable {
   /// A sampled response.
   public struct Response: Hashable, Sendable {
@@ -34,6 +35,7 @@ public struct SamplingEngine: Sendable {
   public let options: SamplingOptions
   /// Rows decoded at once; bounds the memory of the cache.
   public let maximumRows: Int
+  private let decoder: PackedDecoder
 
   /// Makes an engine.
   /// - Parameters:
@@ -55,6 +57,7 @@ public struct SamplingEngine: Sendable {
     self.stopTokens = stopTokens
     self.options = options
     self.maximumRows = maximumRows
+    decoder = model.decoder.packed(model.parameters)
   }
 
   /// Samples `count` responses to each prompt.
@@ -83,7 +86,7 @@ public struct SamplingEngine: Sendable {
         room: room(after: prompt))
     }
     var batch = DecodingBatch(
-      model: model, prompts: prompts, rows: rows, options: options, stopTokens: stopTokens,
+      decoder: decoder, prompts: prompts, rows: rows, options: options, stopTokens: stopTokens,
       maximumRows: maximumRows)
     var responses = [[Response]](
       repeating: [Response](repeating: Response(), count: count), count: prompts.count)

@@ -1,9 +1,10 @@
 import Foundation
 import PlumbCheckpoints
-import PlumbRollouts
 import PlumbTensors
 import PlumbTestSupport
 import Testing
+
+@testable import PlumbRollouts
 
 /// `golden/sampling`: distributions that transformers' logits processors leave.
 @Suite struct SamplingGoldenTests {
@@ -29,12 +30,20 @@ import Testing
     let (rows, width) = (shape[0], shape[1])
     for row in 0..<rows {
       let seen = Set(previous[row * previous.count / rows..<(row + 1) * previous.count / rows])
-      var filters = LogitFilters(Array(logits[row * width..<(row + 1) * width]))
-      filters.apply(options, seen: seen)
+      let values = Array(logits[row * width..<(row + 1) * width])
       let reference = Array(expected[row * width..<(row + 1) * width])
-      let found = try #require(filters.probabilities)
-      expectClose(found, reference, absolute: 2e-6, relative: 1e-4, "\(name), row \(row)")
+      let found = try #require(plainDistribution(values, options.draws, seen: seen))
+      expectClose(
+        found.map { Float($0) }, reference, absolute: 2e-6, relative: 1e-4, "\(name), row \(row)")
       #expect(found.map { $0 > 0 } == reference.map { $0 > 0 })
+      // In the middle of a token's share of [0, 1) that token is drawn.
+      var mass = 0.0
+      for (token, share) in reference.enumerated() where share > 0 {
+        let draw = TokenDraw.draw(
+          from: values, options.draws, uniform: mass + Double(share) / 2, seen: TokenSet(seen))
+        if share > 1e-5 { #expect(draw?.token == Int32(token), "\(name), row \(row)") }
+        mass += Double(share)
+      }
     }
   }
 }

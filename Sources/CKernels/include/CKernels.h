@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cached_attention.h"
+#include "decode.h"
 
 // Worker threads (threads.c) -------------------------------------------------------------------
 

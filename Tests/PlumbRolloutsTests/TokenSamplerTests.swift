@@ -1,60 +1,14 @@
 import Foundation
-import PlumbRollouts
 import PlumbTensors
 import PlumbTestSupport
 import Testing
 
-@Suite struct LogitFilterTests {
+@testable import PlumbRollouts
+
+@Suite struct TokenSamplerTests {
   private func logits(_ count: Int, seed: UInt64, spread: Float = 3) -> [Float] {
     var stream = RandomStream(seed: seed, purpose: "logits")
     return (0..<count).map { _ in spread * stream.normal() }
-  }
-
-  private func kept(_ filters: LogitFilters) -> [Int] {
-    filters.logits.indices.filter { filters.logits[$0] > -.infinity }
-  }
-
-  /// The definition: sort everything, drop the ascending tail whose mass is at most 1 - p.
-  private func nucleus(_ logits: [Float], _ mass: Double) -> [Int] {
-    let largest = logits.max() ?? 0
-    let weights = logits.map { exp(Double($0 - largest)) }
-    let total = weights.reduce(0, +)
-    let ascending = logits.indices.sorted { logits[$0] < logits[$1] }
-    var sum = 0.0
-    var result: [Int] = []
-    for (place, index) in ascending.enumerated() {
-      sum += weights[index]
-      if sum > (1 - mass) * total || place == ascending.count - 1 { result.append(index) }
-    }
-    return result.sorted()
-  }
-
-  @Test func nucleusEqualsItsDefinition() {
-    withEvery("vocabulary", in: [1, 2, 7, 50, 1000]) { count in
-      withEvery("p", in: [Float(0.01), 0.3, 0.8, 0.95, 0.999]) { mass in
-        withEvery("spread", in: [Float(0.1), 1, 5]) { spread in
-          let values = logits(count, seed: UInt64(count), spread: spread)
-          var filters = LogitFilters(values)
-          filters.keepNucleus(mass)
-          #expect(kept(filters) == nucleus(values, Double(mass)))
-        }
-      }
-    }
-  }
-
-  @Test func topKEqualsItsDefinition() {
-    withEvery("vocabulary", in: [1, 2, 7, 50, 1000]) { count in
-      withEvery("k", in: [1, 2, 5, 49, 50, 2000]) { k in
-        let values = logits(count, seed: UInt64(k))
-        var filters = LogitFilters(values)
-        filters.keepLargest(k)
-        let expected = values.indices.sorted { values[$0] > values[$1] }.prefix(k).sorted()
-        #expect(kept(filters) == expected)
-      }
-    }
-    var ties = LogitFilters([1, 3, 2, 2, 0])
-    ties.keepLargest(2)
-    #expect(kept(ties) == [1, 2, 3])
   }
 
   @Test func samplerDrawsTheDistribution() throws {
@@ -62,14 +16,12 @@ import Testing
     let options = SamplingOptions(temperature: 0.8, seed: 9)
     var counts = [Double](repeating: 0, count: 12)
     var sampler = TokenSampler(options: options, prompt: [], step: 0, row: 0)
-    var filters = LogitFilters(values)
-    filters.apply(options, seen: [])
-    let expected = try #require(filters.probabilities)
+    let expected = try #require(plainDistribution(values, options.draws))
     for _ in 0..<20_000 {
       let next = sampler.next(values)
       let draw = try #require(next)
       counts[Int(draw.token)] += 1
-      expectClose(draw.logprob, log(expected[Int(draw.token)]), absolute: 1e-5)
+      expectClose(draw.logprob, Float(log(expected[Int(draw.token)])), absolute: 1e-5)
     }
     // Five standard deviations of a binomial share.
     for (count, p) in zip(counts, expected) {
@@ -115,7 +67,7 @@ import Testing
       row: 0)
     let next = sampler.next([200, 1])
     let draw = try #require(next)
-    #expect(draw == TokenSampler.Draw(token: 1, logprob: -199))
+    #expect(draw == TokenDraw(token: 1, logprob: -199))
   }
 
   @Test func logitsThatGiveNoDistribution() {
