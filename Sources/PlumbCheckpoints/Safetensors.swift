@@ -45,7 +45,29 @@ public struct StoredTensor: Hashable, Sendable {
     }
   }
 
-  var byteCount: Int { shape.reduce(1, *) * type.byteCount }
+  var declaration: TensorDeclaration { TensorDeclaration(name, shape: shape, type: type) }
+
+  var byteCount: Int { declaration.byteCount }
+}
+
+/// What a safetensors file says about a tensor before its values.
+public struct TensorDeclaration: Hashable, Sendable {
+  /// The name in the file.
+  public let name: String
+  /// The extents.
+  public let shape: [Int]
+  /// The layout of the numbers.
+  public let type: ElementType
+
+  /// A tensor of this name, shape and layout.
+  public init(_ name: String, shape: [Int], type: ElementType) {
+    (self.name, self.shape, self.type) = (name, shape, type)
+  }
+
+  /// Numbers in all.
+  public var count: Int { shape.reduce(1, *) }
+
+  var byteCount: Int { count * type.byteCount }
 }
 
 /// Writing of safetensors files.
@@ -69,14 +91,50 @@ public enum Safetensors {
   ) throws {
     let inOrder = tensors.sorted { $0.name < $1.name }
     let writer = try AtomicFileWriter(to: url)
-    let header = header(of: inOrder, metadata: metadata)
-    try withUnsafeBytes(of: UInt64(header.count).littleEndian) { try writer.append($0) }
-    try writer.append(header)
+    try appendHeader(of: inOrder.map(\.declaration), metadata: metadata, to: writer)
     for tensor in inOrder { try append(tensor.values, to: writer) }
     try writer.commit()
   }
 
-  private static func header(of tensors: [StoredTensor], metadata: [String: String]) -> [UInt8] {
+  /// Writes floating point tensors whose values come in pieces, so that they are never held whole.
+  ///
+  /// The file is laid out as by ``write(_:metadata:to:)``. Throws ``CheckpointError``, and what
+  /// `values` throws; the file then does not appear.
+  /// - Parameters:
+  ///   - tensors: of `float32`, `float16` or `bfloat16`.
+  ///   - values: called once for each tensor, in the order of the names; hands the values over, row
+  ///     by row in pieces of any size. Traps if they are not as many as declared.
+  public static func write(
+    streaming tensors: [TensorDeclaration], metadata: [String: String] = [:], to url: URL,
+    values: (TensorDeclaration, _ append: ([Float]) throws -> Void) throws -> Void
+  ) throws {
+    let inOrder = tensors.sorted { $0.name < $1.name }
+    let writer = try AtomicFileWriter(to: url)
+    try appendHeader(of: inOrder, metadata: metadata, to: writer)
+    for tensor in inOrder {
+      var count = 0
+      try values(tensor) { piece in
+        count += piece.count
+        try append(.floats(piece, as: tensor.type), to: writer)
+      }
+      precondition(
+        count == tensor.count,
+        "Safetensors.write '\(tensor.name)': expected \(tensor.count) values, found \(count)")
+    }
+    try writer.commit()
+  }
+
+  private static func appendHeader(
+    of tensors: [TensorDeclaration], metadata: [String: String], to writer: AtomicFileWriter
+  ) throws {
+    let header = header(of: tensors, metadata: metadata)
+    try withUnsafeBytes(of: UInt64(header.count).littleEndian) { try writer.append($0) }
+    try writer.append(header)
+  }
+
+  private static func header(
+    of tensors: [TensorDeclaration], metadata: [String: String]
+  ) -> [UInt8] {
     let metadata = metadata.merging(["format": "pt"]) { given, _ in given }
     var fields = [
       JSONField(
