@@ -60,7 +60,7 @@ extension ModelError: CustomStringConvertible {
     case .tensorMismatch(let path, let problems):
       let shown = problems.prefix(8).map { "  \($0)" }
       let rest = problems.count > shown.count ? ["  and \(problems.count - shown.count) more"] : []
-      return (["\(path): the tensors do not fit config.json:"] + shown + rest)
+      return (["\(path): the tensors do not fit the configuration:"] + shown + rest)
         .joined(separator: "\n")
     case .contextExceeded(let tokens, let maximum):
       return "the sequence is too long: expected at most \(maximum) tokens (the model's context), "

@@ -158,19 +158,28 @@ extension ModelFolder {
       try Safetensors.write(
         tensors, as: type, metadata: ["format": "pt"],
         to: directory.appending(path: "model.safetensors"))
-      if architecture == nil || architecture == configuration.family.causalArchitecture {
-        try AtomicFile.write(
-          JSONValue(sorting: configuration.generationJSON).indented,
-          to: directory.appending(path: "generation_config.json"))
-      }
-      let json = configuration.json(
-        architecture: architecture, storedAs: type.torchName, extra: extra)
-      try AtomicFile.write(
-        JSONValue(sorting: json).indented, to: directory.appending(path: "config.json"))
+      try writeConfigurations(
+        configuration, architecture: architecture, extra: extra, as: type, to: directory)
     } catch {
       if !existed { try? manager.removeItem(at: directory) }
       throw error
     }
+  }
+
+  /// Writes `generation_config.json` (for language models) and then `config.json`.
+  static func writeConfigurations(
+    _ configuration: DecoderConfiguration, architecture: String? = nil,
+    extra: [String: JSONValue] = [:], as type: ElementType, to directory: URL
+  ) throws {
+    if architecture == nil || architecture == configuration.family.causalArchitecture {
+      try AtomicFile.write(
+        JSONValue(sorting: configuration.generationJSON).indented,
+        to: directory.appending(path: "generation_config.json"))
+    }
+    let json = configuration.json(
+      architecture: architecture, storedAs: type.torchName, extra: extra)
+    try AtomicFile.write(
+      JSONValue(sorting: json).indented, to: directory.appending(path: "config.json"))
   }
 }
 
