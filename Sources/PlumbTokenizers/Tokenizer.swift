@@ -40,7 +40,11 @@ public struct Tokenizer: Sendable {
     try self.init(TokenizerFile.definition(at: url), path: url.path)
   }
 
-  init(_ definition: TokenizerDefinition, path: String) throws(TokenizerError) {
+  /// Puts a tokenizer together from its parts.
+  /// - Parameters:
+  ///   - definition: the parts; every merge must join tokens to a token, ids are used once.
+  ///   - path: where the parts came from, for messages.
+  public init(_ definition: TokenizerDefinition, path: String) throws(TokenizerError) {
     vocabulary = try definition.checkedVocabulary(path: path)
     model = try definition.checkedModel(vocabulary, path: path)
     wholeTokens =

@@ -1,19 +1,39 @@
 /// The parts of a tokenizer, as a file lists them or as training makes them, before they are
 /// checked.
-struct TokenizerDefinition: Sendable {
+///
+/// ``Tokenizer/init(_:path:)`` checks them and puts them together.
+public struct TokenizerDefinition: Sendable {
   /// Spellings and ids of the model's own vocabulary.
-  var vocabulary: [(spelling: String, id: Int)] = []
+  public var vocabulary: [(spelling: String, id: Int)] = []
   /// Pairs of spellings in the order of their rank.
-  var merges: [(left: String, right: String)] = []
-  var addedTokens: [AddedToken] = []
-  var preTokenizer = PreTokenizer.gpt2
-  var normalization = Normalization.none
-  var ignoresMerges = false
-  var unknownToken: String?
-  var fusesUnknown = false
-  /// Texts of the tokens put before and behind a whole text by a `TemplateProcessing`.
-  var prefixTokens: [String] = []
-  var suffixTokens: [String] = []
+  public var merges: [(left: String, right: String)] = []
+  /// Tokens that are found in a text before any merging.
+  public var addedTokens: [AddedToken] = []
+  /// How text is cut into pre-tokens.
+  public var preTokenizer = PreTokenizer.gpt2
+  /// What is done to a text before.
+  public var normalization = Normalization.none
+  /// Whether a pre-token that is a token is taken as it is, whatever the merges say (Llama 3).
+  public var ignoresMerges = false
+  /// Stands for bytes that the vocabulary lacks.
+  public var unknownToken: String?
+  /// Whether a run of such bytes becomes one token.
+  public var fusesUnknown = false
+  /// Texts of the tokens put before a whole text (a BOS token, mostly none).
+  public var prefixTokens: [String] = []
+  /// Texts of the tokens put behind a whole text.
+  public var suffixTokens: [String] = []
+
+  /// A definition without tokens.
+  public init() {}
+
+  /// The two parts of a merge written as `left right`; nil unless there is one space between them.
+  public static func merge(_ line: String) -> (left: String, right: String)? {
+    let parts = line.utf8.split(
+      separator: UInt8(ascii: " "), maxSplits: 2, omittingEmptySubsequences: false)
+    guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else { return nil }
+    return (String(Substring(parts[0])), String(Substring(parts[1])))
+  }
 
   /// The vocabulary with its added tokens; `path` and the keys are for messages.
   func checkedVocabulary(path: String) throws(TokenizerError) -> Vocabulary {

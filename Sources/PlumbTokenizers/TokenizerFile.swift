@@ -63,7 +63,7 @@ enum TokenizerFile {
         case .string(let right) = parts[1]
       {
         result.append((left, right))
-      } else if case .string(let line) = value, let pair = pair(line) {
+      } else if case .string(let line) = value, let pair = TokenizerDefinition.merge(line) {
         result.append(pair)
       } else {
         throw .field(
@@ -72,14 +72,6 @@ enum TokenizerFile {
       }
     }
     return result
-  }
-
-  /// `left right` cut at its only space.
-  static func pair(_ line: String) -> (left: String, right: String)? {
-    let parts = line.utf8.split(
-      separator: UInt8(ascii: " "), maxSplits: 2, omittingEmptySubsequences: false)
-    guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else { return nil }
-    return (String(Substring(parts[0])), String(Substring(parts[1])))
   }
 
   private static func addedTokens(_ node: JSONNode) throws(TokenizerError) -> [AddedToken] {

@@ -45,7 +45,7 @@ enum VocabularyFiles {
       let bytes = bytes.last == UInt8(ascii: "\r") ? bytes.dropLast() : bytes
       if bytes.isEmpty || bytes.starts(with: "#version".utf8) { continue }
       let line = String(Substring(bytes))
-      guard let pair = TokenizerFile.pair(line) else {
+      guard let pair = TokenizerDefinition.merge(line) else {
         throw .field(
           path: file.path, key: "line \(number + 1)", expected: "two tokens and a space",
           found: "\"\(line)\"")
