@@ -8,7 +8,8 @@ import Testing
 @Suite struct HelpTests {
   static let commands = [
     [], ["run"], ["generate"], ["score"], ["logprobs"], ["evaluate"], ["tokenize"], ["model"],
-    ["model", "info"], ["model", "merge"], ["model", "unmerge"], ["data"], ["data", "inspect"],
+    ["model", "info"], ["model", "import"], ["model", "merge"], ["model", "unmerge"], ["data"],
+    ["data", "inspect"],
   ]
 
   @Test(arguments: commands) func isAsInItsSnapshot(command: [String]) throws {

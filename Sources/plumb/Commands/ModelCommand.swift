@@ -4,5 +4,8 @@ import ArgumentParser
 struct ModelCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "model", abstract: "Look into model folders, and make them.",
-    subcommands: [ModelInfoCommand.self, ModelMergeCommand.self, ModelUnmergeCommand.self])
+    subcommands: [
+      ModelInfoCommand.self, ModelImportCommand.self, ModelMergeCommand.self,
+      ModelUnmergeCommand.self,
+    ])
 }
