@@ -32,7 +32,7 @@ public struct LowRankTerms: Sendable {
 /// `x weight^T + bias` with low-rank terms added to ranges of its columns.
 ///
 /// The terms are added where the product lies. The inputs of all parts are one product, [N, sum of
-/// R], which is all that is kept for the gradient beside `x`.
+/// R], which is all that is kept for the gradient beside `x` (or how to make it again).
 /// - Parameters:
 ///   - x: [N, I].
 ///   - weight: [O, I], or [I, O] where `isTransposed`.
@@ -76,7 +76,7 @@ private func adding(_ terms: LowRankTerms, of x: Tensor, to product: Tensor) -> 
       into: product.storage.base + product.offset + part.column, stride: outer,
       alpha: terms.scale, beta: 1)
   }
-  let receiver = product.withoutValues
+  let (receiver, source, kept) = (product.withoutValues, x.withoutValues, KeptTensor(x))
   let node = Node.recorded(
     product.shape, inputs: [product, x, down] + terms.parts.map(\.up)
   ) { gradient, cotangents in
@@ -98,13 +98,15 @@ private func adding(_ terms: LowRankTerms, of x: Tensor, to product: Tensor) -> 
     }
     let d = MatrixView(dReduced.base, rows, total)
     cotangents.accumulate(into: down) { dDown, isFresh in
+      let x = kept.values
+      defer { withExtendedLifetime(x) {} }
       dDown.withBase {
         multiply(
           d.transposed, MatrixView(x.base, rows, inner), into: $0, stride: inner,
           beta: isFresh ? 0 : 1)
       }
     }
-    cotangents.accumulate(into: x) { dx, isFresh in
+    cotangents.accumulate(into: source) { dx, isFresh in
       dx.withBase {
         multiply(
           d, MatrixView(down.base, total, inner), into: $0, stride: inner, beta: isFresh ? 0 : 1)

@@ -109,6 +109,24 @@ import Testing
     #expect(Set(addresses).count == 1, "one copy of the weights for policy and reference")
   }
 
+  /// The first layer's input carries no gradient when the embedding is frozen; its adapter must
+  /// train all the same where layers are computed twice.
+  @Test(arguments: ModelFamily.allCases)
+  func checkpointedLayersGiveTheSameBits(_ family: ModelFamily) throws {
+    var model = try Self.adapted(family)
+    let gradients = [false, true].map { isCheckpointed in
+      model.checkpointsLayers = isCheckpointed
+      var gradients = GradientBlock(for: model.parameters.trainable)
+      gradients.accumulate(
+        model.logits(tokens: Tiny.tokens(9), layout: PackedLayout(lengths: [9])).square().mean())
+      return gradients
+    }
+    for entry in gradients[0].layout.entries {
+      let id = try #require(gradients[0].layout.id(named: entry.name))
+      #expect(gradients[0][id].scalars == gradients[1][id].scalars, "\(entry.name)")
+    }
+  }
+
   @Test func configurationsThatDoNotFitAreRefused() throws {
     func refusal(_ configuration: LoRAConfiguration, _ family: ModelFamily = .qwen2) -> String {
       do throws(LoRAError) {

@@ -167,6 +167,29 @@ import Testing
     #expect(try trained(from: adapter.path) == trained(from: world("sft")))
   }
 
+  /// A stage that reads an adapter by its path runs again when the base has changed.
+  @Test func theBaseOfAnAdapterDecidesItsFingerprint() throws {
+    let world = try TinyWorld.shared()
+    let folder = try TemporaryFolder()
+    let (base, adapter) = (
+      folder.url.appending(path: "base"), folder.url.appending(path: "adapter")
+    )
+    var policy = try CausalLM(directory: URL(filePath: world("sft")))
+    try policy.write(to: base)
+    policy.adapter = try LoRAAdapter(
+      LoRAConfiguration(rank: 2, alpha: 4), for: policy, base: base, seed: 1)
+    try policy.write(to: adapter)
+    func fingerprint() throws -> String {
+      var result = Fingerprint()
+      try result.add(contentsOf: adapter)
+      return result.text
+    }
+    let before = try fingerprint()
+    #expect(try fingerprint() == before)
+    try CausalLM(directory: URL(filePath: world("pretrain"))).write(to: base)
+    #expect(try fingerprint() != before)
+  }
+
   @Test func theValueHeadTrainsBesideTheAdapter() throws {
     let world = try TinyWorld.shared()
     var policy = try CausalLM(directory: URL(filePath: world("sft")))

@@ -1,4 +1,5 @@
 public import Foundation
+import PlumbModels
 
 /// SHA-256 of things that decide a result: settings, input files, seeds.
 public struct Fingerprint: Sendable {
@@ -14,7 +15,8 @@ public struct Fingerprint: Sendable {
     hash.update(bytes[...])
   }
 
-  /// Adds the content of a file, or of all files of a folder with their names in order.
+  /// Adds the content of a file, or of all files of a folder with their names in order; of a LoRA
+  /// adapter's folder, also that of the base.
   ///
   /// - Throws: `RunError.file`.
   public mutating func add(contentsOf url: URL) throws {
@@ -28,6 +30,8 @@ public struct Fingerprint: Sendable {
       add(path)
       try addFile(url.appending(path: path))
     }
+    // What an adapter computes depends on its base as well.
+    if AdapterFolder.isAdapter(url) { try add(contentsOf: AdapterFolder(url).base) }
   }
 
   private mutating func addFile(_ url: URL) throws {
