@@ -12,10 +12,14 @@ MODEL ?= bench-5m
 WORKLOADS ?=
 THREADS ?= 2
 REPEATS ?=
+# The peers' virtual environment, and which peers to measure (all if empty).
+VENV ?=
+PEERS ?=
 BENCH = Benchmarks/.build/release/plumb-bench
-BENCH_FLAGS = --model $(MODEL) --threads $(THREADS) $(if $(REPEATS),--repeats $(REPEATS)) $(WORKLOADS)
+BENCH_FLAGS = --threads $(THREADS) $(if $(REPEATS),--repeats $(REPEATS))
 
-.PHONY: help setup build quickstart smoke test check format clean bench bench-build
+.PHONY: help setup build quickstart smoke test check format clean \
+	bench bench-peers bench-scaling bench-build
 
 help:
 	@echo "make quickstart   install what is missing, build, run recipes/quickstart.yaml (about 10 minutes)"
@@ -23,6 +27,8 @@ help:
 	@echo "make build        build the plumb program in release mode"
 	@echo "make smoke        the quickstart with small sizes, twice (the second run skips what is done)"
 	@echo "make bench        measure every workload of Benchmarks (MODEL=bench-5m WORKLOADS=\"sft dpo\" THREADS=2 REPEATS=5)"
+	@echo "make bench-peers  the same beside PyTorch, transformers and TRL, in turn (VENV=path, PEERS=pytorch,trl)"
+	@echo "make bench-scaling  speed and memory over sequence length and over parameters"
 	@echo "make check        format lint, import table, documentation links"
 	@echo "make format       format all Swift sources in place"
 
@@ -47,7 +53,13 @@ bench-build: setup
 	@$(SWIFT) build -c release --package-path Benchmarks
 
 bench: bench-build
-	@$(BENCH) run $(BENCH_FLAGS)
+	@$(BENCH) run --model $(MODEL) $(BENCH_FLAGS) $(WORKLOADS)
+
+bench-peers: bench-build
+	@$(BENCH) peers --model $(MODEL) --venv "$(VENV)" $(if $(PEERS),--peers $(PEERS)) $(BENCH_FLAGS) $(WORKLOADS)
+
+bench-scaling: bench-build
+	@$(BENCH) scaling measure $(BENCH_FLAGS)
 
 check:
 	Scripts/check

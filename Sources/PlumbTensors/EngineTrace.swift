@@ -16,6 +16,7 @@ public struct EngineTrace: Sendable {
   private var allocations = 0
   private var freshAllocations = 0
   private var freshBytes = 0
+  private var largestAllocation = 0
   private var parallelRegions = 0
 
   /// What was counted.
@@ -28,10 +29,12 @@ public struct EngineTrace: Sendable {
       case .skinny: counts.skinnyProducts += 1
       }
       counts.flops += product.flops
+      if product.kind != .tile { counts.linearFlops += product.flops }
     }
     counts.allocations = allocations
     counts.freshAllocations = freshAllocations
     counts.freshBytes = freshBytes
+    counts.largestAllocation = largestAllocation
     counts.parallelRegions = parallelRegions
     return counts
   }
@@ -68,12 +71,16 @@ public struct EngineCounts: Hashable, Codable, Sendable {
   public var skinnyProducts = 0
   /// Floating-point operations of all products, 2mnk each.
   public var flops = 0
+  /// Those of them that are not in attention's tiles.
+  public var linearFlops = 0
   /// Buffers taken from the pool.
   public var allocations = 0
   /// Those of them for which the pool had to ask the system.
   public var freshAllocations = 0
   /// The bytes of the fresh ones.
   public var freshBytes = 0
+  /// The bytes of the largest buffer taken, as the pool rounds them up.
+  public var largestAllocation = 0
   /// Times that work was handed to the other threads.
   public var parallelRegions = 0
 
@@ -148,6 +155,7 @@ extension EngineTrace {
     guard isOn.load(ordering: .relaxed) else { return }
     log.withLock { log in
       log.allocations += 1
+      log.largestAllocation = max(log.largestAllocation, bytes)
       if isFresh {
         log.freshAllocations += 1
         log.freshBytes += bytes

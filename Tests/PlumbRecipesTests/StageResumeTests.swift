@@ -83,6 +83,15 @@ import Testing
         """
       }),
     Case(
+      stage: "ppo-separate",
+      settings: {
+        """
+        {kind: ppo, value_model: separate, policy: '\($0("sft"))', reward: '\($0("reward"))',
+          prompts: ['\($0.data("prompts.jsonl"))'], updates: 5, prompts_per_update: 8,
+          sampling: {max_new_tokens: 10}, optimizer: {learning_rate: 0.001}}
+        """
+      }),
+    Case(
       stage: "gpo",
       settings: {
         """

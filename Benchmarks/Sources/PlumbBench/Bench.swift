@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 
 /// Runs sessions of a model's workloads.
 struct Bench {
@@ -7,10 +8,17 @@ struct Bench {
   let checkpoint: Checkpoint
 
   init(_ options: BenchOptions) throws {
+    // A session that has ended is an error of its own, not the end of this program.
+    signal(SIGPIPE, SIG_IGN)
     self.options = options
     specification = try Specification(folder: options.folder)
     checkpoint = try Checkpoint(
       options.model, specification: specification, folder: options.folder)
+  }
+
+  /// Whether two sides at once may fill the memory.
+  var isLarge: Bool {
+    (specification.models[options.model]?.hiddenSize ?? 0) >= 512
   }
 
   /// The workloads named, or all.

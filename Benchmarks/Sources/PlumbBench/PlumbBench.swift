@@ -7,7 +7,7 @@ struct PlumbBench: ParsableCommand {
     commandName: "plumb-bench",
     abstract: "Measures Plumb, alone and beside PyTorch, transformers and TRL.",
     discussion: "What the tables mean: Documentation/Benchmarks.md.",
-    subcommands: [RunCommand.self, ServeCommand.self])
+    subcommands: [RunCommand.self, PeersCommand.self, ScalingCommand.self, ServeCommand.self])
 }
 
 /// What every command needs to know.

@@ -35,7 +35,7 @@ struct ServeCommand: ParsableCommand {
     while let line = readLine() {
       switch line {
       case "go":
-        let seconds = try time { try workload.run() }
+        let seconds = try secondsTaken { try workload.run() }
         send([
           "event": "repetition", "seconds": seconds, "units": workload.units,
           "peak_mb": Machine.peakMegabytes,
@@ -54,12 +54,6 @@ struct ServeCommand: ParsableCommand {
       default: throw BenchError("expected go, trace or quit, found \(line)")
       }
     }
-  }
-
-  private func time(_ body: () throws -> Void) rethrows -> Double {
-    let clock = ContinuousClock()
-    let components = try clock.measure { try body() }.components
-    return Double(components.seconds) + Double(components.attoseconds) * 1e-18
   }
 
   private func send(_ message: [String: Any]) {

@@ -62,6 +62,7 @@ final class Session {
 
   /// Ends the process.
   func quit() {
+    guard process.isRunning else { return }
     try? input.fileHandleForWriting.write(contentsOf: Data("quit\n".utf8))
     try? input.fileHandleForWriting.close()
     process.waitUntilExit()

@@ -88,8 +88,17 @@ struct WorkloadName: Hashable, CustomStringConvertible {
 
   /// Everything that Plumb's side runs, in the order of the table.
   static let all: [WorkloadName] = [
-    "generate_b1", "generate_b16", "generate_b64", "logprobs", "sft", "reward", "dpo",
-  ].map { WorkloadName(base: $0, variant: nil) }
+    "generate_b1", "generate_b16", "generate_b64", "logprobs", "sft", "reward", "dpo", "ppo",
+  ].flatMap { base in
+    [WorkloadName(base: base, variant: nil)]
+      + variants(of: base).map {
+        WorkloadName(base: base, variant: $0)
+      }
+  }
+
+  private static func variants(of base: String) -> [Variant] {
+    base == "ppo" ? [.sharedTrunk] : []
+  }
 
   /// The programs that run the same workload.
   var peers: [Peer] {

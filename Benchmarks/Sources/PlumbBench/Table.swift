@@ -10,12 +10,14 @@ struct Table {
 
   var text: String {
     let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+    // Names and units stand to the left, numbers to the right.
+    let isNumeric = rows[0].indices.map { column in
+      rows.dropFirst().contains { Double($0[column].filter { $0 != "%" }) != nil }
+    }
     func line(_ cells: [String]) -> String {
       let padded = cells.enumerated().map { column, cell in
         let space = String(repeating: " ", count: widths[column] - cell.count)
-        // Names and units to the left, numbers to the right.
-        return column == 0 || Double(rows[rows.count - 1][column].filter { $0 != "%" }) == nil
-          ? cell + space : space + cell
+        return isNumeric[column] ? space + cell : cell + space
       }
       return "| " + padded.joined(separator: " | ") + " |"
     }

@@ -3,27 +3,30 @@ import PlumbPreferences
 import PlumbRollouts
 import PlumbTensors
 
-/// A policy with a value head on its trunk, in one parameter block.
+/// A policy and what estimates the value of its states.
 ///
-/// Where the policy carries an adapter, the head lies in the adapter's block: the two train together,
-/// and the weights stay shared with the reference.
+/// Either a value head on the policy's trunk, in one parameter block with it: a linear function of
+/// the hidden state that predicts the next token. Where the policy carries an adapter, the head lies in
+/// the adapter's block: the two train together, and the weights stay shared with the reference.
+/// Or a value model of its own with a linear head, all of whose weights train.
 ///
-/// The value of a state is a linear function of the hidden state that predicts the next token, with
-/// weights of zero at the start: the first advantages are then the rewards themselves.
-struct ActorCritic: TrainableModel {
+/// The head starts at zero: the first advantages are then the rewards themselves.
+struct ActorCritic {
   private(set) var decoder: Decoder
   var parameters: ParameterBlock
+  /// The value model, nil where the head stands on the policy's trunk.
+  var critic: RewardModel?
   /// The policy's adapter as it started, for its settings; nil where all weights train.
   private let adapter: LoRAAdapter?
-  // In `parameters.trainable`, like everything that moves.
-  private let valueWeight: ParameterID
-  private let valueBias: ParameterID
+  /// In `parameters.trainable`, like everything that moves.
+  private let head: (weight: ParameterID, bias: ParameterID)?
 
+  /// A policy with a value head on its trunk.
   init(policy: CausalLM) {
     adapter = policy.adapter
     if let adapter {
       var layout = adapter.parameters.layout
-      (valueWeight, valueBias) = Self.declareHead(policy.configuration, in: &layout)
+      head = Self.declareHead(policy.configuration, in: &layout)
       var block = ParameterBlock(layout: layout)
       block.copyShared(from: adapter.parameters)
       decoder = policy.decoder
@@ -33,9 +36,25 @@ struct ActorCritic: TrainableModel {
     }
     var layout = ParameterLayout()
     decoder = Decoder(policy.configuration, declaringIn: &layout)
-    (valueWeight, valueBias) = Self.declareHead(policy.configuration, in: &layout)
+    head = Self.declareHead(policy.configuration, in: &layout)
     parameters = ParameterBlock(layout: layout)
     parameters.copyShared(from: policy.parameters)
+  }
+
+  /// A policy beside a value model that starts from another model's trunk.
+  init(policy: CausalLM, valueModel start: RewardModel) throws {
+    adapter = policy.adapter
+    decoder = policy.decoder
+    parameters = policy.parameters
+    head = nil
+    var critic = try RewardModel(
+      configuration: start.decoder.configuration, trunk: start.parameters, head: .linear,
+      endOfText: Int(start.endOfText), seed: 0)
+    if let score = critic.parameters.layout.id(named: "score.weight") {
+      let count = critic.parameters.layout[score].shape.count
+      critic.parameters.assign([Float](repeating: 0, count: count), to: score)
+    }
+    self.critic = critic
   }
 
   private static func declareHead(
@@ -50,7 +69,10 @@ struct ActorCritic: TrainableModel {
   /// Whether training computes each layer twice in place of keeping it.
   var checkpointsLayers: Bool {
     get { decoder.checkpointsLayers }
-    set { decoder.checkpointsLayers = newValue }
+    set {
+      decoder.checkpointsLayers = newValue
+      critic?.checkpointsLayers = newValue
+    }
   }
 
   /// The policy alone, as a view: sampling and log-probabilities read the same weights.
@@ -78,11 +100,21 @@ struct ActorCritic: TrainableModel {
     let (logprobs, entropies) = tokenLogprobs(
       hidden: hidden, weight: decoder.outputWeight(in: parameters), rows: batch.rows,
       targets: batch.targets, temperature: temperature, withEntropy: true)
+    return (logprobs, values(batch, hidden: hidden), entropies)
+  }
+
+  /// Values of the states before the response tokens, [M], by a value model.
+  func values(_ critic: RewardModel, _ batch: RolloutBatch) -> Tensor {
+    critic.outputs(tokens: batch.tokens, layout: batch.layout, rows: batch.rows)
+  }
+
+  private func values(_ batch: RolloutBatch, hidden: Tensor) -> Tensor {
+    if let critic { return values(critic, batch) }
+    guard let head else { preconditionFailure("ActorCritic: expected a value head, found none") }
     let block = parameters.trainable
-    let values = linear(
-      hidden.rows(at: batch.rows), weight: block[valueWeight], bias: block[valueBias]
+    return linear(
+      hidden.rows(at: batch.rows), weight: block[head.weight], bias: block[head.bias]
     ).reshaped([batch.rows.count])
-    return (logprobs, values, entropies)
   }
 
   /// Fills behaviour log-probs and values of the buffer's responses, batch by batch as training will
@@ -92,6 +124,7 @@ struct ActorCritic: TrainableModel {
   func fill(_ buffer: inout RolloutBuffer, batches: [[ResponsePlace]]) -> Double {
     var frozen = self
     frozen.parameters = parameters.frozen
+    frozen.critic?.parameters.isFrozen = true
     var entropy = 0.0
     var tokens = 0
     for places in batches {

@@ -1,9 +1,6 @@
 import Foundation
-import PlumbCheckpoints
 import PlumbData
 import PlumbModels
-import PlumbObjectives
-import PlumbOptimizers
 import PlumbPreferences
 import PlumbRollouts
 import PlumbTensors
@@ -26,6 +23,9 @@ public struct PPOConfiguration: StageConfiguration {
   public var promptsPerUpdate = 64
   /// Responses to each prompt.
   public var responsesPerPrompt = 1
+  /// Where values come from: a head on the policy's trunk (`shared`), or a model of its own that
+  /// starts from the reward model's trunk (`separate`).
+  public var valueModel = ValueModelChoice.shared
   /// How responses are sampled.
   public var sampling = SamplingConfiguration()
   /// Passes over the responses of a round.
@@ -97,6 +97,12 @@ public struct PPOConfiguration: StageConfiguration {
   }
 }
 
+/// The value models that a recipe can ask for.
+public enum ValueModelChoice: String, Codable, Sendable, CaseIterable {
+  case shared
+  case separate
+}
+
 /// Proximal policy optimization against a frozen reward model.
 ///
 /// Schulman et al. 2017, arXiv 1707.06347, with the details of "The N Implementation Details of RLHF with
@@ -115,7 +121,8 @@ struct PPOStage: Stage {
     return policyPlan(
       "\(configuration.updates) rounds of \(configuration.promptsPerUpdate) prompts\(adapterNote(configuration.lora))",
       parameters: parameters, responses: responses,
-      newTokens: configuration.sampling.maxNewTokens, trainingPasses: configuration.epochs)
+      newTokens: configuration.sampling.maxNewTokens,
+      trainingPasses: configuration.epochs * (configuration.valueModel == .separate ? 2 : 1))
   }
 
   func run(_ context: StageContext) throws -> StageResult {
@@ -133,26 +140,25 @@ struct PPOStage: Stage {
       context, model: model, reference: start, encoder: encoder, prompts: prompts)
     var reference = start
     reference.parameters.isFrozen = true
-    var state = State(
-      actor: ActorCritic(policy: start), configuration: configuration)
-    let first = try context.resume { try state.load($0) }
+    var trainer = try PPOTrainer(
+      configuration, policy: start, reward: model, seed: context.seed)
+    let first = try context.resume { try trainer.load(from: $0) }
     for update in first..<max(first, configuration.updates + 1) {
       let chosen = plan.examples(ofStep: update).map { prompts[$0] }
       var buffer = try RolloutBuffer.sample(
-        policy: state.actor.policy, prompts: chosen.map { ($0.id, $0.messages) }, encoder: encoder,
+        policy: trainer.policy, prompts: chosen.map { ($0.id, $0.messages) }, encoder: encoder,
         count: configuration.responsesPerPrompt,
         options: configuration.sampling.options(seed: context.seed), step: update)
       try buffer.judge(by: judge, encoder: encoder)
-      let metrics = try improve(
-        &state, buffer: &buffer, reference: reference, update: update, seed: context.seed)
+      let metrics = try trainer.improve(on: &buffer, reference: reference, update: update)
       try context.finishStep(
         update, of: configuration.updates, metrics: metrics,
         loss: metrics["loss/policy_avg"],
         tokens: buffer.groups.reduce(0) { $0 + $1.tokenCount } * (1 + configuration.epochs),
         checkpointEvery: configuration.checkpointEvery
-      ) { try state.save($0) }
+      ) { try trainer.save(to: $0) }
     }
-    let trained = state.actor.separatePolicy
+    let trained = trainer.separatePolicy
     try trained.write(to: context.directory, encoder: encoder)
     return try policyResult(
       context, trained,
@@ -163,117 +169,6 @@ struct PPOStage: Stage {
         ("completions/mean_length", "length (tokens)", "tokens"),
         ("val/explained_variance", "explained variance", ""),
       ])
-  }
-
-  /// One round: rewards, advantages, and the clipped updates over all minibatches.
-  private func improve(
-    _ state: inout State, buffer: inout RolloutBuffer, reference: CausalLM, update: Int,
-    seed: UInt64
-  ) throws -> [String: Double] {
-    let passes = (0..<configuration.epochs).map {
-      minibatches(of: buffer, pass: $0, update: update, seed: seed)
-    }
-    let entropy = state.actor.fill(&buffer, batches: passes[0])
-    buffer.fillReferenceLogprobs(model: reference, batches: passes[0])
-    var metrics = buffer.statistics()
-    metrics["policy/entropy_avg"] = entropy
-    metrics.merge(computeAdvantages(&buffer, klCoefficient: state.controller.coefficient)) { $1 }
-
-    var mean = StatisticsMean()
-    var steps = 0
-    passes: for (pass, batches) in passes.enumerated() {
-      for (number, places) in batches.enumerated() {
-        let statistics = try step(
-          &state, buffer: buffer, places: places, update: update,
-          isFirst: pass == 0 && number == 0)
-        mean.add(statistics, count: 1)
-        steps += 1
-        let moved = statistics["policy/approxkl_k3_avg"] ?? 0
-        if configuration.maxPolicyKL > 0, moved > configuration.maxPolicyKL { break passes }
-      }
-    }
-    metrics.merge(mean.means) { $1 }
-    metrics["optimizer_steps"] = Double(steps)
-    if configuration.klTarget > 0 {
-      state.controller.update(kl: metrics["objective/kl"] ?? 0, episodes: buffer.responseCount)
-    }
-    return metrics
-  }
-
-  /// Token rewards (score at the last token, KL penalty at every token), GAE, whitening.
-  private func computeAdvantages(
-    _ buffer: inout RolloutBuffer, klCoefficient: Double
-  ) -> [String: Double] {
-    let places = buffer.places
-    let scores = places.map { place in
-      let rollout = buffer[place]
-      let penalty = rollout.finishReason == .length ? configuration.missingEosPenalty : 0
-      return (rollout.score ?? 0) - Float(penalty)
-    }
-    let rewards = tokenRewards(
-      logprobs: places.map { buffer[$0].behaviourLogprobs },
-      referenceLogprobs: places.map { buffer[$0].referenceLogprobs },
-      scores: scores, klCoefficient: Float(klCoefficient))
-    let values = places.map { buffer[$0].values }
-    let estimate = generalizedAdvantages(
-      rewards: rewards, values: values, gamma: Float(configuration.gamma),
-      lambda: Float(configuration.gaeLambda))
-    let advantages =
-      configuration.whitenAdvantages
-      ? whitened(estimate.advantages, keepingMean: false) : estimate.advantages
-    for (index, place) in places.enumerated() {
-      buffer[place].tokenRewards = rewards[index]
-      buffer[place].advantages = advantages[index]
-      buffer[place].returns = estimate.returns[index]
-    }
-    let rlhf = rewards.reduce(0.0) { $0 + $1.reduce(0.0) { $0 + Double($1) } }
-    return [
-      "objective/rlhf_reward": rlhf / Double(places.count),
-      "objective/kl_coefficient": klCoefficient,
-      "val/explained_variance": explainedVariance(values: values, returns: estimate.returns),
-    ]
-  }
-
-  private func step(
-    _ state: inout State, buffer: RolloutBuffer, places: [ResponsePlace], update: Int,
-    isFirst: Bool
-  ) throws -> [String: Double] {
-    state.gradients.reset()
-    var statistics: [String: Double] = [:]
-    do {
-      // The graph must be gone before the weights are written, or the write would copy them.
-      let batch = buffer.batch(places)
-      let (logprobs, values, _) = state.actor.forward(
-        batch, temperature: buffer.logprobTemperature)
-      if isFirst { try buffer.requireUnitRatio(logprobs.scalars, in: batch) }
-      let policy = ppoPolicy(
-        logprobs: logprobs, oldLogprobs: try buffer.values(of: .behaviourLogprobs, in: batch),
-        advantages: try buffer.values(of: .advantages, in: batch), clip: Float(configuration.clip))
-      let value = ppoValue(
-        values: values, oldValues: try buffer.values(of: .values, in: batch),
-        returns: try buffer.values(of: .returns, in: batch),
-        clip: configuration.valueClip > 0 ? Float(configuration.valueClip) : nil)
-      state.gradients.accumulate(
-        policy.loss + value.loss * Float(configuration.valueCoefficient))
-      statistics = policy.statistics.merging(value.statistics) { first, _ in first }
-      statistics["loss/policy_avg"] = Double(policy.loss.item)
-      statistics["loss/value_avg"] = Double(value.loss.item)
-    }
-    state.move(&statistics)
-    return statistics
-  }
-
-  /// The responses of a round in a fresh order for each pass, cut into minibatches.
-  private func minibatches(
-    of buffer: RolloutBuffer, pass: Int, update: Int, seed: UInt64
-  ) -> [[ResponsePlace]] {
-    var stream = RandomStream(seed: seed, purpose: "ppo/minibatches", step: update, row: pass)
-    let places = buffer.places
-    let order = stream.permutation(places.count).map { places[$0] }
-    let count = configuration.minibatches
-    return (0..<count).map {
-      Array(order[$0 * order.count / count..<($0 + 1) * order.count / count])
-    }.filter { !$0.isEmpty }
   }
 
   /// The frozen reward model, normalised on samples of the reference where that is asked for.
@@ -294,57 +189,5 @@ struct PPOStage: Stage {
     }
     return try RewardModelJudge(
       model: model, encoder: ownEncoder, policy: encoder, name: configuration.reward)
-  }
-
-  /// Everything that a round changes.
-  private struct State {
-    var actor: ActorCritic
-    var optimizer: AdamW
-    var gradients: GradientBlock
-    var controller: AdaptiveKLController
-    let rates: LearningRates
-
-    init(actor: ActorCritic, configuration: PPOConfiguration) {
-      self.actor = actor
-      self.actor.checkpointsLayers = configuration.optimizer.gradientCheckpointing
-      optimizer = AdamW(configuration.optimizer.adamW, for: actor.parameters.trainable)
-      gradients = GradientBlock(for: actor.parameters.trainable)
-      controller = AdaptiveKLController(
-        initial: configuration.klCoefficient, target: max(configuration.klTarget, 1e-6),
-        horizon: configuration.klHorizon)
-      rates = configuration.optimizer.learningRates(
-        steps: configuration.updates * configuration.epochs * configuration.minibatches)
-    }
-
-    /// One optimizer step; adds `grad_norm` (before clipping), `learning_rate` and `skipped_steps`, the
-    /// share of steps left out because a gradient was not finite.
-    mutating func move(_ statistics: inout [String: Double]) {
-      let rate = rates.learningRate(at: optimizer.step)
-      let update = actor.parameters.withTrainable {
-        optimizer.update(&$0, gradients: gradients, learningRate: rate)
-      }
-      statistics["grad_norm"] = update.gradientNorm
-      statistics["learning_rate"] = Double(rate)
-      statistics["skipped_steps"] = update.isSkipped ? 1 : 0
-    }
-
-    func save(_ folder: URL) throws {
-      try actor.parameters.trainable.write(to: folder.appending(path: "parameters.safetensors"))
-      try optimizer.write(to: folder.appending(path: "optimizer.safetensors"))
-      try AtomicFile.write(
-        JSONEncoder().encode(controller), to: folder.appending(path: "kl-controller.json"))
-    }
-
-    mutating func load(_ folder: URL) throws {
-      try actor.parameters.withTrainable {
-        try $0.read(from: folder.appending(path: "parameters.safetensors"))
-      }
-      optimizer = try AdamW(
-        contentsOf: folder.appending(path: "optimizer.safetensors"),
-        configuration: optimizer.configuration, for: actor.parameters.trainable)
-      controller = try JSONDecoder().decode(
-        AdaptiveKLController.self,
-        from: Data(contentsOf: folder.appending(path: "kl-controller.json")))
-    }
   }
 }

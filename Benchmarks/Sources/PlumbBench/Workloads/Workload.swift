@@ -1,4 +1,5 @@
 import PlumbModels
+import PlumbRecipes
 import PlumbTensors
 
 /// Something that is repeated and timed.
@@ -21,6 +22,9 @@ extension WorkloadName {
     case "sft": return try SFTWorkload(model, sizes)
     case "reward": return try RewardWorkload(model, sizes)
     case "dpo": return try DPOWorkload(model, sizes)
+    case "ppo":
+      return try PPOWorkload(
+        model, sizes, valueModel: variant == .sharedTrunk ? .shared : .separate)
     default: return try GenerateWorkload(model, sizes)
     }
   }

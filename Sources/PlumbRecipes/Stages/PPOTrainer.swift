@@ -1,0 +1,168 @@
+public import Foundation
+import PlumbCheckpoints
+public import PlumbModels
+import PlumbObjectives
+public import PlumbPreferences
+public import PlumbRollouts
+import PlumbTensors
+
+/// A policy that learns by PPO, and what estimates the value of its states.
+///
+/// Reads sampled and scored rollouts and nothing else, so that it serves a recipe as well as a
+/// program of one's own.
+///
+/// ```swift
+/// var trainer = try PPOTrainer(configuration, policy: policy, reward: reward, seed: 1)
+/// for update in 1...20 {
+///   var buffer = try RolloutBuffer.sample(policy: trainer.policy, …)   // and scores of each response
+///   let metrics = try trainer.improve(on: &buffer, reference: policy, update: update)
+/// }
+/// ```
+public struct PPOTrainer {
+  let configuration: PPOConfiguration
+  let seed: UInt64
+  var actor: ActorCritic
+  var learners: PPOLearners
+  var controller: AdaptiveKLController
+
+  /// Starts from a policy.
+  /// - Parameters:
+  ///   - configuration: the settings; file names are not read.
+  ///   - policy: the policy to improve.
+  ///   - reward: whose trunk a separate value model starts from.
+  ///   - seed: of the order of the minibatches.
+  /// - Throws: `PreferenceError` if the reward model's trunk cannot carry a value head.
+  public init(
+    _ configuration: PPOConfiguration, policy: CausalLM, reward: RewardModel, seed: UInt64
+  ) throws {
+    self.configuration = configuration
+    self.seed = seed
+    actor =
+      switch configuration.valueModel {
+      case .shared: ActorCritic(policy: policy)
+      case .separate: try ActorCritic(policy: policy, valueModel: reward)
+      }
+    actor.checkpointsLayers = configuration.optimizer.gradientCheckpointing
+    learners = PPOLearners(actor, configuration: configuration)
+    controller = AdaptiveKLController(
+      initial: configuration.klCoefficient, target: max(configuration.klTarget, 1e-6),
+      horizon: configuration.klHorizon)
+  }
+
+  /// The policy as it is now; only a view, to sample from.
+  public var policy: CausalLM { actor.policy }
+
+  /// The policy as it is now, with weights of its own and nothing beside them.
+  public var separatePolicy: CausalLM { actor.separatePolicy }
+
+  /// One round: token rewards, advantages, and the clipped updates over all minibatches.
+  ///
+  /// Fills log-probabilities, values, rewards and advantages of the buffer.
+  /// - Parameters:
+  ///   - buffer: sampled from `policy`, every response with a score.
+  ///   - reference: the frozen reference policy.
+  ///   - update: number of the round, part of the key of the random numbers.
+  /// - Returns: the metrics of the round; see `Documentation/Stages/ppo.md`.
+  /// - Throws: `RolloutError` if the first ratio is not 1: the buffer is not the policy's.
+  public mutating func improve(
+    on buffer: inout RolloutBuffer, reference: CausalLM, update: Int
+  ) throws -> [String: Double] {
+    let passes = (0..<configuration.epochs).map {
+      minibatches(of: buffer, pass: $0, update: update)
+    }
+    let entropy = actor.fill(&buffer, batches: passes[0])
+    buffer.fillReferenceLogprobs(model: reference, batches: passes[0])
+    var metrics = buffer.statistics()
+    metrics["policy/entropy_avg"] = entropy
+    metrics.merge(computeAdvantages(&buffer)) { $1 }
+
+    var mean = StatisticsMean()
+    var steps = 0
+    passes: for (pass, batches) in passes.enumerated() {
+      for (number, places) in batches.enumerated() {
+        let statistics = try learners.step(
+          &actor, buffer: buffer, places: places, isFirst: pass == 0 && number == 0)
+        mean.add(statistics, count: 1)
+        steps += 1
+        let moved = statistics["policy/approxkl_k3_avg"] ?? 0
+        if configuration.maxPolicyKL > 0, moved > configuration.maxPolicyKL { break passes }
+      }
+    }
+    metrics.merge(mean.means) { $1 }
+    metrics["optimizer_steps"] = Double(steps)
+    if configuration.klTarget > 0 {
+      controller.update(kl: metrics["objective/kl"] ?? 0, episodes: buffer.responseCount)
+    }
+    return metrics
+  }
+
+  /// Token rewards (score at the last token, KL penalty at every token), GAE, whitening.
+  private func computeAdvantages(_ buffer: inout RolloutBuffer) -> [String: Double] {
+    let places = buffer.places
+    let scores = places.map { place in
+      let rollout = buffer[place]
+      let penalty = rollout.finishReason == .length ? configuration.missingEosPenalty : 0
+      return (rollout.score ?? 0) - Float(penalty)
+    }
+    let rewards = tokenRewards(
+      logprobs: places.map { buffer[$0].behaviourLogprobs },
+      referenceLogprobs: places.map { buffer[$0].referenceLogprobs },
+      scores: scores, klCoefficient: Float(controller.coefficient))
+    let values = places.map { buffer[$0].values }
+    let estimate = generalizedAdvantages(
+      rewards: rewards, values: values, gamma: Float(configuration.gamma),
+      lambda: Float(configuration.gaeLambda))
+    let advantages =
+      configuration.whitenAdvantages
+      ? whitened(estimate.advantages, keepingMean: false) : estimate.advantages
+    for (index, place) in places.enumerated() {
+      buffer[place].tokenRewards = rewards[index]
+      buffer[place].advantages = advantages[index]
+      buffer[place].returns = estimate.returns[index]
+    }
+    let rlhf = rewards.reduce(0.0) { $0 + $1.reduce(0.0) { $0 + Double($1) } }
+    return [
+      "objective/rlhf_reward": rlhf / Double(places.count),
+      "objective/kl_coefficient": controller.coefficient,
+      "val/explained_variance": explainedVariance(values: values, returns: estimate.returns),
+    ]
+  }
+
+  /// The responses of a round in a fresh order for each pass, cut into minibatches.
+  private func minibatches(
+    of buffer: RolloutBuffer, pass: Int, update: Int
+  ) -> [[ResponsePlace]] {
+    var stream = RandomStream(seed: seed, purpose: "ppo/minibatches", step: update, row: pass)
+    let places = buffer.places
+    let order = stream.permutation(places.count).map { places[$0] }
+    let count = configuration.minibatches
+    return (0..<count).map {
+      Array(order[$0 * order.count / count..<($0 + 1) * order.count / count])
+    }.filter { !$0.isEmpty }
+  }
+}
+
+extension PPOTrainer {
+  /// Writes everything that a round changes into a folder.
+  public func save(to folder: URL) throws {
+    try actor.parameters.trainable.write(to: folder.appending(path: "parameters.safetensors"))
+    try actor.critic?.parameters.write(
+      to: folder.appending(path: "value-parameters.safetensors"))
+    try learners.save(to: folder)
+    try AtomicFile.write(
+      JSONEncoder().encode(controller), to: folder.appending(path: "kl-controller.json"))
+  }
+
+  /// Goes on from what `save` wrote.
+  public mutating func load(from folder: URL) throws {
+    try actor.parameters.withTrainable {
+      try $0.read(from: folder.appending(path: "parameters.safetensors"))
+    }
+    try actor.critic?.parameters.read(
+      from: folder.appending(path: "value-parameters.safetensors"))
+    try learners.load(from: folder, for: actor)
+    controller = try JSONDecoder().decode(
+      AdaptiveKLController.self,
+      from: Data(contentsOf: folder.appending(path: "kl-controller.json")))
+  }
+}
