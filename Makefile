@@ -19,7 +19,7 @@ BENCH = Benchmarks/.build/release/plumb-bench
 BENCH_FLAGS = --threads $(THREADS) $(if $(REPEATS),--repeats $(REPEATS))
 
 .PHONY: help setup build quickstart smoke test check format clean \
-	bench bench-peers bench-scaling bench-build
+	bench bench-peers bench-scaling bench-build bench-venv
 
 help:
 	@echo "make quickstart   install what is missing, build, run recipes/quickstart.yaml (about 10 minutes)"
@@ -55,7 +55,12 @@ bench-build: setup
 bench: bench-build
 	@$(BENCH) run --model $(MODEL) $(BENCH_FLAGS) $(WORKLOADS)
 
-bench-peers: bench-build
+# Before the build, which takes minutes.
+bench-venv:
+	@test -x "$(VENV)/bin/python" || { echo "bench-peers: VENV=$(VENV) is no virtual environment. Make one:" \
+	  "python3 -m venv V && V/bin/pip install torch transformers==4.57.1 trl==0.24.0 datasets safetensors" >&2; exit 1; }
+
+bench-peers: bench-venv bench-build
 	@$(BENCH) peers --model $(MODEL) --venv "$(VENV)" $(if $(PEERS),--peers $(PEERS)) $(BENCH_FLAGS) $(WORKLOADS)
 
 bench-scaling: bench-build

@@ -1,4 +1,5 @@
 import PlumbModels
+import PlumbTensors
 
 /// One point of the cost curves: a shape, a length, and what is done with them.
 struct ScalingPoint: Codable, Hashable {
