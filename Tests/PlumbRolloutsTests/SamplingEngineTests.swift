@@ -86,7 +86,7 @@ import Testing
       recomputed.recomputeLogprobs(policy: model)
       for place in buffer.places {
         expectClose(
-          recomputed[place].behaviourLogprobs, buffer[place].behaviourLogprobs, absolute: 1e-4,
+          recomputed[place].behaviourLogprobs, buffer[place].behaviourLogprobs, absolute: 1e-5,
           relative: 0)
       }
       // Another temperature would show.
