@@ -27,6 +27,7 @@ public struct EngineTrace: Sendable {
       case .divided: counts.dividedProducts += 1
       case .tile: counts.tileProducts += 1
       case .skinny: counts.skinnyProducts += 1
+      case .packed: counts.packedProducts += 1
       }
       counts.flops += product.flops
       if product.kind != .tile { counts.linearFlops += product.flops }
@@ -69,6 +70,8 @@ public struct EngineCounts: Hashable, Codable, Sendable {
   public var tileProducts = 0
   /// Products of few rows with a weight, by our own kernel.
   public var skinnyProducts = 0
+  /// Products of a decoding pass with packed weights.
+  public var packedProducts = 0
   /// Floating-point operations of all products, 2mnk each.
   public var flops = 0
   /// Those of them that are not in attention's tiles.
@@ -98,6 +101,8 @@ public struct TracedProduct: Hashable, Sendable {
     case tile
     /// Few rows with a weight, read as it lies.
     case skinny
+    /// Rows of a decoding pass with a packed weight.
+    case packed
   }
 
   /// Which path computed it.
@@ -136,6 +141,11 @@ public struct TracedProduct: Hashable, Sendable {
         view.isTransposed ? (view.columns, view.rows) : (view.rows, view.columns)
       bytes = max(0, ((rows - 1) * view.stride + columns) * MemoryLayout<Float>.size)
     }
+
+    /// A packed weight, panel after panel.
+    init(panels: UnsafePointer<Float>, count: Int, inner: Int) {
+      self.init(MatrixView(panels, count * Int(PLUMB_PANEL), inner))
+    }
   }
 }
 
@@ -147,6 +157,40 @@ extension EngineTrace {
     into c: UnsafePointer<Float>, stride: Int, beta: Float = 0
   ) {
     if isOn.load(ordering: .relaxed) { append(kind, a, b, c, stride, beta) }
+  }
+
+  /// Notes the products of a decoding pass, before they are computed.
+  @inline(__always)
+  static func note(_ decoder: plumb_decoder, _ pass: plumb_decoding_pass) {
+    if isOn.load(ordering: .relaxed) { append(decoder, pass) }
+  }
+
+  @inline(never)
+  private static func append(_ decoder: plumb_decoder, _ pass: plumb_decoding_pass) {
+    func append(
+      _ rows: Int, _ x: UnsafePointer<Float>?, _ weight: plumb_packed,
+      _ y: UnsafeMutablePointer<Float>?
+    ) {
+      guard let x, let y, let panels = weight.panels, rows > 0 else { return }
+      // Gates and ups are two products in one; the replay stores both.
+      let columns = weight.is_gated ? 2 * weight.outer : weight.outer
+      let product = TracedProduct(
+        kind: .packed, rows: rows, columns: columns, inner: weight.inner, accumulates: false,
+        left: TracedProduct.Operand(MatrixView(x, rows, weight.inner)),
+        right: TracedProduct.Operand(
+          panels: panels, count: plumb_panel_count(weight.outer, weight.is_gated),
+          inner: weight.inner),
+        result: TracedProduct.Operand(MatrixView(y, rows, columns)),
+        region: Int(plumb_region_count()), chunk: -1)
+      log.withLock { $0.products.append(product) }
+    }
+    for layer in UnsafeBufferPointer(start: decoder.layers, count: decoder.layer_count) {
+      append(pass.rows, pass.normed, layer.query_key_value, pass.query_key_value)
+      append(pass.rows, pass.attended, layer.output, pass.x)
+      append(pass.rows, pass.normed, layer.up, pass.inner)
+      append(pass.rows, pass.inner, layer.down, pass.x)
+    }
+    append(pass.logit_rows, pass.normed, decoder.head, pass.logits)
   }
 
   /// Notes that the pool gave out a buffer.

@@ -1,6 +1,8 @@
+import CKernels
+
 /// How long the matrix products of a trace take alone.
 public struct ProductReplay: Hashable, Sendable {
-  /// Products that are divided over the threads, and skinny ones, in seconds.
+  /// All products but those of attention's tiles, in seconds.
   public var linearSeconds = 0.0
   /// Products of attention's tiles, in seconds.
   public var tileSeconds = 0.0
@@ -14,7 +16,8 @@ extension EngineTrace {
   ///
   /// Same shapes, strides, transpositions, order and division over the threads; and the same places
   /// relative to each other, in memory of the replay's own, so that operands are as warm or as cold
-  /// as they were. Products of one parallel region are run as one region again, chunk by chunk.
+  /// as they were. Products of one parallel region are run as one region again, chunk by chunk; those
+  /// of decoding passes too, each thread with its panels.
   public func replay() -> ProductReplay {
     let memory = ReplayMemory(products)
     var replay = ProductReplay()
@@ -22,6 +25,19 @@ extension EngineTrace {
     var index = 0
     while index < products.count {
       let first = products[index]
+      if first.kind == .packed {
+        let end = products[index...].firstIndex { $0.kind != .packed } ?? products.count
+        let passes = products[index..<end]
+        replay.linearSeconds +=
+          clock.measure {
+            let threads = Threads.count
+            Threads.each(threads) { thread in
+              for product in passes { memory.run(product, part: thread, of: threads) }
+            }
+          }.seconds
+        index = end
+        continue
+      }
       if first.chunk < 0 {
         let time = clock.measure { memory.run(first) }
         if first.kind == .tile {
@@ -91,7 +107,7 @@ private struct ReplayMemory {
   }
 
   /// Where an operand of the trace lies now.
-  private func pointer(_ operand: TracedProduct.Operand) -> UnsafeMutablePointer<Float> {
+  fileprivate func pointer(_ operand: TracedProduct.Operand) -> UnsafeMutablePointer<Float> {
     var (low, high) = (0, runs.count)
     while high - low > 1 {
       let middle = (low + high) / 2
@@ -117,6 +133,7 @@ private struct ReplayMemory {
     let (stride, alpha) = (product.result.stride, 1 / Float(max(1, product.inner)))
     let beta: Float = product.accumulates ? 1 : 0
     switch product.kind {
+    case .packed: run(product, part: 0, of: 1)
     case .divided: multiply(left, right, into: result, stride: stride, alpha: alpha, beta: beta)
     case .tile: multiplyHere(left, right, into: result, stride: stride, alpha: alpha, beta: beta)
     case .skinny:
@@ -124,6 +141,21 @@ private struct ReplayMemory {
         rows: product.rows, inner: product.inner, outer: product.columns, left.base, right.base,
         into: result)
     }
+  }
+}
+
+extension ReplayMemory {
+  /// The panels of a packed product that one of the threads computes.
+  fileprivate func run(_ product: TracedProduct, part: Int, of parts: Int) {
+    let panels = plumb_panel_count(product.columns, false)
+    let (first, end) = (panels * part / parts, panels * (part + 1) / parts)
+    guard first < end else { return }
+    var weight = plumb_packed(
+      panels: pointer(product.right), bias: nil, inner: product.inner, outer: product.columns,
+      is_gated: false)
+    plumb_packed_linear(
+      product.rows, pointer(product.left), product.left.stride, &weight, first, end - first,
+      PLUMB_STORE, pointer(product.result), product.result.stride)
   }
 }
 

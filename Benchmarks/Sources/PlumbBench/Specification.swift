@@ -78,6 +78,8 @@ struct WorkloadName: Hashable, CustomStringConvertible {
   enum Variant: String, Hashable {
     /// PPO with the value head on the policy's trunk.
     case sharedTrunk = "shared_trunk"
+    /// Training that computes each layer twice in place of keeping it.
+    case checkpointed
   }
 
   /// The workload in `workloads.json`.
@@ -97,7 +99,11 @@ struct WorkloadName: Hashable, CustomStringConvertible {
   }
 
   private static func variants(of base: String) -> [Variant] {
-    base == "ppo" ? [.sharedTrunk] : []
+    switch base {
+    case "ppo": [.sharedTrunk]
+    case "sft", "dpo": [.checkpointed]
+    default: []
+    }
   }
 
   /// The programs that run the same workload.

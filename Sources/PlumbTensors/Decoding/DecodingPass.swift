@@ -167,6 +167,7 @@ final class DecodingPass: @unchecked Sendable {
       let rows = first..<min(tokens.count, first + Self.mostRows)
       var view = view(of: rows, decoder, options, part: &part, logitRow: &logitRow)
       var decoderView = decoder.view
+      EngineTrace.note(decoderView, view)
       withExtendedLifetime((decoder, seen)) { plumb_decode(&decoderView, &view) }
       first = rows.upperBound
     }

@@ -16,7 +16,8 @@ extension WorkloadName {
     guard let sizes = specification.workloads[base] else {
       throw BenchError("workloads.json: expected a workload \(base), found none")
     }
-    let model = try CausalLM(directory: checkpoint.folder)
+    var model = try CausalLM(directory: checkpoint.folder)
+    model.checkpointsLayers = variant == .checkpointed
     switch base {
     case "logprobs": return try LogprobsWorkload(model, sizes)
     case "sft": return try SFTWorkload(model, sizes)
