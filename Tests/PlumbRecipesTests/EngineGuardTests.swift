@@ -20,10 +20,15 @@ import Testing
       let (tokens, targets) = (3 * (20 + 12 + 10), 3 * (12 + 10))
       let forward = 2 * (tokens * shape.layerWeights + targets * shape.headWeights)
       // The reference runs forward; the policy forward, and backward to inputs and to weights.
-      #expect(counts.linearFlops == forward + 3 * forward)
+      #expect(
+        counts.linearFlops == forward + 3 * forward,
+        "operations: \(counts.linearFlops) in place of \(4 * forward); is a prompt computed twice?")
       // q, k and v are one product, so are gate and up: 4 a layer, and the head.
       let products = 4 * shape.layers + 1
-      #expect(counts.dividedProducts + counts.skinnyProducts == products + 3 * products)
+      let found = counts.dividedProducts + counts.skinnyProducts
+      #expect(
+        found == products + 3 * products,
+        "products: \(found) in place of \(4 * products); are projections still fused?")
       #expect(counts.tileProducts <= 648, "found \(counts.tileProducts)")
       #expect(counts.parallelRegions <= 7, "found \(counts.parallelRegions)")
     }
@@ -54,7 +59,9 @@ import Testing
           targets: [Int32](repeating: 7, count: rows))
         _ = Gradients(of: found.logprobs.sum())
       }.trace.counts
-      #expect(counts.largestAllocation <= rows * vocabulary * 4 / 4)
+      #expect(
+        counts.largestAllocation <= rows * vocabulary * 4 / 4,
+        "largest buffer: \(counts.largestAllocation) bytes, all logits: \(rows * vocabulary * 4)")
     }
   }
 
@@ -68,10 +75,13 @@ import Testing
       // 3 prompts of 9 tokens once, and their logits; then 7 of the 8 tokens of 12 rows are fed back.
       let prefill = 2 * (27 * shape.layerWeights + 3 * shape.headWeights)
       let decoding = 2 * 7 * 12 * (shape.layerWeights + shape.headWeights)
-      #expect(counts.linearFlops == prefill + decoding)
+      #expect(
+        counts.linearFlops == prefill + decoding,
+        "operations: \(counts.linearFlops) in place of \(prefill + decoding)")
       let products = 4 * shape.layers + 1
       let found = counts.dividedProducts + counts.skinnyProducts + counts.packedProducts
-      #expect(found == products + 7 * products)
+      #expect(
+        found == products + 7 * products, "products: \(found) in place of \(8 * products)")
       #expect(counts.parallelRegions <= 8, "found \(counts.parallelRegions)")
     }
   }
