@@ -9,7 +9,7 @@
 
 #define PANEL PLUMB_PANEL
 #define PARTS (PANEL / LANES)
-#define TILE_ROWS 4
+#define TILE_ROWS 6
 
 size_t plumb_panel_count(size_t outer, bool is_gated) {
   const size_t columns = is_gated ? PANEL / 2 : PANEL;
@@ -112,6 +112,10 @@ BODY void packed_linear_body(int most, int one, int two, int more, size_t rows, 
         tile_of_products(3, more, inner, part, x_stride, weights, tile);
       else if (most > 2 && taken == 4)
         tile_of_products(4, more, inner, part, x_stride, weights, tile);
+      else if (most > 4 && taken == 5)
+        tile_of_products(5, more, inner, part, x_stride, weights, tile);
+      else if (most > 4 && taken == 6)
+        tile_of_products(6, more, inner, part, x_stride, weights, tile);
       for (int i = 0; i < taken; i++, row++)
         finish_row(tile[i], bias, finish, columns, y + row * y_stride + panel * width);
     }
@@ -121,7 +125,7 @@ BODY void packed_linear_body(int most, int one, int two, int more, size_t rows, 
 VARIANTS(void, packed_linear,
          (size_t rows, const float *x, size_t x_stride, const plumb_packed *w, size_t first,
           size_t count, plumb_finish finish, float *y, size_t y_stride),
-         packed_linear_body(4, 4, 4, 4, rows, x, x_stride, w, first, count, finish, y, y_stride),
+         packed_linear_body(6, 4, 4, 4, rows, x, x_stride, w, first, count, finish, y, y_stride),
          packed_linear_body(4, 4, 2, 1, rows, x, x_stride, w, first, count, finish, y, y_stride),
          packed_linear_body(2, 2, 1, 1, rows, x, x_stride, w, first, count, finish, y, y_stride))
 

@@ -9,7 +9,7 @@
 #include "instructions.h"
 
 #if defined(__x86_64__)
-#define FOR_AVX512 __attribute__((target("arch=x86-64-v4")))
+#define FOR_AVX512 __attribute__((target("arch=x86-64-v4"), min_vector_width(512)))
 #define FOR_AVX2 __attribute__((target("arch=x86-64-v3")))
 #else
 #define FOR_AVX512
