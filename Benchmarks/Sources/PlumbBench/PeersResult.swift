@@ -98,6 +98,7 @@ struct PeersResult: Codable {
     }
     let encoder = JSONEncoder()
     encoder.keyEncodingStrategy = .convertToSnakeCase
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     return String(decoding: try encoder.encode(["rows": summaries]), as: UTF8.self)
   }
 

@@ -7,7 +7,8 @@ struct ScalingCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "scaling",
     abstract: "Measures speed and memory over sequence length and over parameters.",
-    subcommands: [MeasureCommand.self, PointCommand.self], defaultSubcommand: MeasureCommand.self)
+    subcommands: [MeasureCommand.self, DrawCommand.self, PointCommand.self],
+    defaultSubcommand: MeasureCommand.self)
 
   /// All points, each in a process of its own.
   struct MeasureCommand: ParsableCommand {
@@ -59,6 +60,23 @@ struct ScalingCommand: ParsableCommand {
         throw BenchError("\(point): ended with status \(process.terminationStatus)")
       }
       return try JSONDecoder().decode(ScalingResult.self, from: data)
+    }
+  }
+
+  /// The picture of a run that was kept.
+  struct DrawCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "draw", abstract: "Draws a kept run again, as an SVG beside it.")
+
+    @Argument(help: "The JSON file of the run.")
+    var file: String
+
+    func run() throws {
+      let json = URL(filePath: file)
+      let report = try ScalingReport(contentsOf: json)
+      let svg = json.deletingPathExtension().appendingPathExtension("svg")
+      try Data(report.picture.utf8).write(to: svg)
+      print(report.table)
     }
   }
 

@@ -16,6 +16,18 @@ struct ScalingReport: Codable {
     versions = Versions.own
   }
 
+  /// A run that was kept as JSON.
+  init(contentsOf url: URL) throws {
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    decoder.dateDecodingStrategy = .iso8601
+    do {
+      self = try decoder.decode(ScalingReport.self, from: Data(contentsOf: url))
+    } catch {
+      throw BenchError("\(url.path): expected a kept run of the cost curves, found: \(error)")
+    }
+  }
+
   var table: String {
     var table = Table([
       "curve", "shape", "parameters", "length", "training tokens/s", "log-prob tokens/s",
@@ -57,7 +69,7 @@ struct ScalingReport: Codable {
   }
 
   /// Speed and memory over length and over parameters, two by two.
-  private var picture: String {
+  var picture: String {
     let columns = ScalingPoint.Curve.allCases.map { curve in
       [
         chart(curve, "Speed over", "tokens/s") { $0.tokensPerSecond },
