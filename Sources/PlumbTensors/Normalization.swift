@@ -1,5 +1,9 @@
 import CKernels
 
+/// Normalized states up to this many bytes are kept for backward: for larger ones memory counts more
+/// than half a percent of a step.
+private let keptNorm = 8 << 20
+
 /// Each row divided by its root mean square, times a gain (Zhang and Sennrich 2019).
 ///
 /// `y = weight x / sqrt(mean(x^2) + epsilon)`.
@@ -28,7 +32,7 @@ public func rmsNorm(_ x: Tensor, weight: Tensor, epsilon: Float) -> Tensor {
     }
     cotangents.close(&dx)
     cotangents.close(&dw)
-  }.remade { [x = x.detached, weight = weight.detached] in
+  }.remade(above: keptNorm) { [x = x.detached, weight = weight.detached] in
     rmsNorm(x, weight: weight, epsilon: epsilon)
   }
 }
@@ -68,7 +72,7 @@ public func layerNorm(_ x: Tensor, weight: Tensor, bias: Tensor, epsilon: Float)
     cotangents.close(&dx)
     cotangents.close(&dw)
     cotangents.close(&db)
-  }.remade { [x = x.detached, weight = weight.detached, bias = bias.detached] in
+  }.remade(above: keptNorm) { [x = x.detached, weight = weight.detached, bias = bias.detached] in
     layerNorm(x, weight: weight, bias: bias, epsilon: epsilon)
   }
 }

@@ -101,8 +101,8 @@ private enum StoragePool {
     if let reused, let pointer = UnsafeMutablePointer<Float>(bitPattern: reused) { return pointer }
     free(evicted)
     var memory: UnsafeMutableRawPointer?
-    // Huge pages for what fills several: one fault in place of 512, where the system allows it.
-    let isHuge = bytes >= 4 * hugePage
+    // Huge pages for what fills one: one fault in place of 512, where the system allows it.
+    let isHuge = bytes >= hugePage
     guard posix_memalign(&memory, isHuge ? hugePage : 64, bytes) == 0, let memory else {
       fatalError("Storage: no memory for \(count) scalars (\(bytes) bytes)")
     }
