@@ -42,8 +42,6 @@ struct ServeCommand: ParsableCommand {
         ])
       case "trace":
         let (_, trace) = try EngineTrace.record { try workload.run() }
-        // The second replay finds its pages mapped, as the process had them.
-        _ = trace.replay()
         let replay = trace.replay()
         send([
           "event": "trace", "linear_seconds": replay.linearSeconds,
