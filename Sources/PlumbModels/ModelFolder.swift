@@ -150,13 +150,8 @@ extension ModelFolder {
         "cannot create the folder: \(error.localizedDescription)")
     }
     do {
-      let tensors = parameters.layout.entries.compactMap { entry in
-        parameters.layout.id(named: entry.name).map { id in
-          (name: entry.name, shape: entry.shape.extents, values: parameters.values(of: id))
-        }
-      }
       try Safetensors.write(
-        tensors, as: type, metadata: ["format": "pt"],
+        parameters.namedTensors, as: type, metadata: ["format": "pt"],
         to: directory.appending(path: "model.safetensors"))
       try writeConfigurations(
         configuration, architecture: architecture, extra: extra, as: type, to: directory)
@@ -197,6 +192,17 @@ extension ElementType {
     case .int8: "int8"
     case .uint8: "uint8"
     case .bool: "bool"
+    }
+  }
+}
+
+extension ParameterBlock {
+  /// All parameters as a weights file names and shapes them.
+  var namedTensors: [(name: String, shape: [Int], values: [Float])] {
+    layout.entries.compactMap { entry in
+      layout.id(named: entry.name).map { id in
+        (name: entry.name, shape: entry.shape.extents, values: values(of: id))
+      }
     }
   }
 }

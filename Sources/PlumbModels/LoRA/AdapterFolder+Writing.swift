@@ -22,14 +22,8 @@ extension LoRAAdapter {
         .unwritable, path: directory.path,
         "cannot create the folder: \(error.localizedDescription)")
     }
-    let block = parameters
-    let tensors = block.layout.entries.compactMap { entry in
-      block.layout.id(named: entry.name).map { id in
-        (name: entry.name, shape: entry.shape.extents, values: block.values(of: id))
-      }
-    }
     try Safetensors.write(
-      tensors, as: type, metadata: ["format": "pt"],
+      parameters.namedTensors, as: type, metadata: ["format": "pt"],
       to: directory.appending(path: AdapterFolder.weightsName))
     try AtomicFile.write(
       JSONValue(sorting: json(in: directory, family: family)).indented,
