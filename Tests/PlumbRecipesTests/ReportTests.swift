@@ -34,6 +34,21 @@ import Testing
     #expect(wellFormedness(of: html) == nil)
   }
 
+  /// The paper's number stands beside ours, in a column that only claims with a paper bring.
+  @Test func aClaimShowsThePapersNumber() {
+    let own = Claim("own", measured: 1, .above, 2)
+    let cited = Claim("cited", measured: 3, .above, 2, paper: "62.4 % (Table 1) <&>")
+    func page(_ claims: [Claim]) -> String {
+      Report(title: "t", sections: [ReportSection("s", [.claims(claims)])]).html
+    }
+    #expect(page([own]).contains("✗ did not hold</span></td></tr>"))
+    #expect(!page([own]).contains("the paper"))
+    #expect(page([own, cited]).contains("<th>the paper</th>"))
+    #expect(
+      page([own, cited]).contains("✓ held</span></td><td>62.4 % (Table 1) &lt;&amp;&gt;</td>"))
+    #expect(page([own, cited]).contains("✗ did not hold</span></td><td></td>"))
+  }
+
   @Test func thePageIsWellFormedAndLoadsNothing() throws {
     let html = DemoReport.report.html
     #expect(wellFormedness(of: html) == nil)

@@ -2,9 +2,10 @@
 """How the files of examples/data were made from their openly licensed sources (see README.md beside this file).
 
 Usage: prepare.py SOURCE_DIRECTORY OUTPUT_DIRECTORY     (needs the `zstd` program)
-Keeps English prose, drops code, tables and anything a filter of offensive or sensitive words finds, and shortens nothing.
+Keeps English prose, drops code, tables and anything a filter of offensive or sensitive words finds, and shortens nothing but
+the answers of the vicuna80 tournament (to 400 characters).
 """
-import gzip, json, pathlib, re, subprocess, sys
+import gzip, json, pathlib, random, re, subprocess, sys
 
 SOURCE, OUT = map(pathlib.Path, sys.argv[1:3])
 BAD = re.compile(r"""(?ix)\b(?: f+u+c+k\w*|sh[i1]t\w*|bullshit|b[i1]tch\w*|bastard\w*|a[s$]{2}(?:hole)?s?|arse\w*|cunt\w*|dick(?:s|head)?|cock(?:s)?|pussy|
@@ -34,7 +35,7 @@ def clean(text, minimum=1):
     return len(words) >= 0.12 * len(text) * (len(text) > 40) and (len(words) < 12 or sum(w in WORDS for w in words) > 0.15 * len(words))
 
 def write(name, items):
-    path = OUT / name; path.write_text("".join(json.dumps(x, ensure_ascii=False) + "\n" for x in items), encoding="utf-8")
+    items = list(items); path = OUT / name; path.write_text("".join(json.dumps(x, ensure_ascii=False) + "\n" for x in items), encoding="utf-8")
     subprocess.run(["zstd", "-q", "-f", "--rm", "--ultra", "-22", str(path), "-o", str(path) + ".zst"], check=True)
     print(f"{name}.zst: {len(items)} rows, {(OUT / (name + '.zst')).stat().st_size / 1e6:.2f} MB", file=sys.stderr)
 
@@ -95,8 +96,40 @@ def pretraining():
         if i % 3 == 0 and not BAD.search(r["question"] + a): out.append({"source": "gsm8k", "messages": [{"role": "user", "content": tidy(r["question"])}, {"role": "assistant", "content": tidy(a)}]})
     return out
 
+def hh():
+    """HH-RLHF by the split of its prompts; the filter of offensive words reads the harmless half only, whose point they are."""
+    parts = {"train": [], "dev": [], "test": []}
+    for name, label, longest in (("hh_helpful_test", "hh_helpful", 2000), ("hh_harmless_base_test", "hh_harmless", 1200)):
+        for r in rows(f"pairs/{name}.jsonl.gz"):
+            m = [{"role": x["role"], "content": tidy(x["content"])} for x in r["messages"]]
+            chosen, rejected = tidy(r["chosen"]), tidy(r["rejected"])
+            texts = [chosen, rejected] + [x["content"] for x in m]
+            if not chosen or not rejected or chosen == rejected or sum(map(len, texts)) > longest: continue
+            if label == "hh_harmless" and any(BAD.search(t) for t in texts): continue
+            parts[r["split"]].append({"id": r["id"], "source": label, "label": "human", "messages": m, "chosen": chosen, "rejected": rejected})
+    return parts
+
+def gsm8k(): return list(rows("sft/gsm8k_test.jsonl.gz"))[:800]
+
+def flan_options(pretrained):
+    """Questions with options; none whose rationale the shipped model was pretrained on."""
+    read = {r["messages"][0]["content"] for r in pretrained if r["source"] == "flan_cot"}
+    found = [{k: r[k] for k in ("source", "question", "answer")} for r in rows("sft/flan_cot.jsonl.gz")
+        if "Options:" in r["question"] and not BAD.search(r["question"]) and tidy(r["question"].replace("\\n", "\n")) not in read]
+    return sorted(random.Random(0).sample(found, 1200), key=lambda r: r["question"])
+
+def vicuna80():
+    for r in rows("tournament/vicuna80_gpt4_roundrobin.jsonl.gz"):
+        yield {**r, "answers": {system: text[:400] for system, text in r["answers"].items()}}
+
 OUT.mkdir(parents=True, exist_ok=True)
 write("forum-threads.jsonl", forum())
 write("preferences.jsonl", preferences())
 write("demonstrations.jsonl", demonstrations())
-write("pretraining.jsonl", pretraining())
+texts = pretraining()
+write("pretraining.jsonl", texts)
+for part, items in hh().items(): write(f"hh.{'validation' if part == 'dev' else part}.jsonl", items)
+write("gsm8k.jsonl", gsm8k())
+write("flan-options.jsonl", flan_options(texts))
+write("tournament-vicuna80.jsonl", vicuna80())
+write("tournament-oasst953.jsonl", rows("tournament/oasst953_gpt4_roundrobin_outcomes.jsonl.gz"))

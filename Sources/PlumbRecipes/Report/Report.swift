@@ -93,17 +93,20 @@ extension ReportBlock {
   }
 
   private static func html(of claims: [Claim]) -> String {
+    let cites = claims.contains { $0.paper != nil }
     let rows = claims.map { claim in
       let verdict =
         claim.held
-        ? "<span class=\"held\">✓ held</span>" : "<span class=\"failed\">✗ not held</span>"
+        ? "<span class=\"held\">✓ held</span>" : "<span class=\"failed\">✗ did not hold</span>"
+      let paper = cites ? "<td>\(escape(claim.paper ?? ""))</td>" : ""
       return "<tr><td>\(escape(claim.name))</td>"
         + "<td class=\"n\">\(escape(NumberText.short(claim.measured)))</td>"
         + "<td class=\"n\">\(escape(claim.relation.sign)) "
-        + "\(escape(NumberText.short(claim.bound)))</td><td>\(verdict)</td></tr>\n"
+        + "\(escape(NumberText.short(claim.bound)))</td><td>\(verdict)</td>\(paper)</tr>\n"
     }
     return "<div class=\"scroll\"><table><thead><tr><th>Claim</th><th class=\"n\">measured</th>"
-      + "<th class=\"n\">bound</th><th></th></tr></thead><tbody>\n\(rows.joined())"
+      + "<th class=\"n\">bound</th><th></th>\(cites ? "<th>the paper</th>" : "")</tr></thead>"
+      + "<tbody>\n\(rows.joined())"
       + "</tbody></table></div>\n"
   }
 }

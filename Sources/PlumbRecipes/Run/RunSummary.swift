@@ -39,16 +39,18 @@ public struct RunSummary: Sendable {
 
   /// The claims as a table for the terminal; nil where there are none.
   public var claimsTable: TextTable? {
-    claims.isEmpty
-      ? nil
-      : TextTable(
-        title: "Claims", columns: ["claim", "measured", "bound", "held"],
-        rows: claims.map {
-          [
-            $0.name, NumberText.short($0.measured),
-            "\($0.relation.rawValue) \(NumberText.short($0.bound))", $0.held ? "yes" : "no",
-          ]
-        })
+    guard !claims.isEmpty else { return nil }
+    let cites = claims.contains { $0.paper != nil }
+    return TextTable(
+      title: "Claims",
+      columns: ["claim", "measured", "bound", "verdict"] + (cites ? ["the paper"] : []),
+      rows: claims.map {
+        [
+          $0.name, NumberText.short($0.measured),
+          "\($0.relation.rawValue) \(NumberText.short($0.bound))",
+          $0.held ? "held" : "did not hold",
+        ] + (cites ? [$0.paper ?? ""] : [])
+      })
   }
 
   /// `summary.json`; the same bytes for the same results, so no time is in it.
@@ -65,7 +67,8 @@ public struct RunSummary: Sendable {
     let claimLines = claims.map { claim in
       "    {\"name\": \(string(claim.name)), \"measured\": \(number(claim.measured)), "
         + "\"relation\": \(string(claim.relation.rawValue)), "
-        + "\"bound\": \(number(claim.bound)), \"held\": \(claim.held)}"
+        + "\"bound\": \(number(claim.bound)), \"held\": \(claim.held)"
+        + (claim.paper.map { ", \"paper\": \(string($0))" } ?? "") + "}"
     }
     let stageLines = stages.map { stage in
       "    {\"name\": \(string(stage.name)), \"kind\": \(string(stage.kind)), "

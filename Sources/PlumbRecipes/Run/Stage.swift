@@ -129,13 +129,19 @@ public struct Claim: Codable, Hashable, Sendable {
   public let relation: Relation
   /// The bound.
   public let bound: Double
+  /// What a paper found at its own scale, with its source, such as "GPM 100.0 %, BT 62.4 % (arXiv
+  /// 2410.02197, Table 1)"; nil where the claim is not a paper's.
+  public let paper: String?
 
   /// A claim that `measured` is above, below, … `bound`.
-  public init(_ name: String, measured: Double, _ relation: Relation, _ bound: Double) {
+  public init(
+    _ name: String, measured: Double, _ relation: Relation, _ bound: Double, paper: String? = nil
+  ) {
     self.name = name
     self.measured = measured
     self.relation = relation
     self.bound = bound
+    self.paper = paper
   }
 
   /// Whether the statement held; never for a value that is not a number.
