@@ -120,7 +120,8 @@ struct StepOutcome {
 /// A stage that is killed and resumed ends in the same bits as one left alone: weights, moments, the
 /// step number and the best weights so far are all that the future depends on.
 struct TrainingLoop {
-  let context: StageContext
+  /// Where the loop continues from and reports to.
+  let context: any TrainingJournal
   let settings: OptimizerConfiguration
   let steps: Int
   var checkpointEvery = 100
