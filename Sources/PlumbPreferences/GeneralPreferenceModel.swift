@@ -133,6 +133,7 @@ public struct GeneralPreferenceModel: Sendable {
   /// Embeddings and gates with their graph.
   /// - Returns: embeddings [R, 2k], of length 1 if `normalises`; gates [G, k] by group, nil without.
   public func embeddings(_ batch: PreferenceBatch) -> (responses: Tensor, gates: Tensor?) {
+    ForwardMeter.count(batch)
     let hidden = decoder.hiddenStates(
       tokens: batch.tokens, layout: batch.layout, parameters: parameters)
     var embeddings = linear(hidden.rows(at: batch.readRows), weight: parameters[valueHead])

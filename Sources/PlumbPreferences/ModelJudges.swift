@@ -79,6 +79,44 @@ public struct GeneralPreferenceJudge: Judge {
   }
 }
 
+/// A pair model as judge: log-odds of every pair, possibly cyclic, no scores.
+public struct PairPreferenceJudge: Judge {
+  /// Name of the judge.
+  public let name: String
+  /// The model, frozen.
+  public let model: PairPreferenceModel
+  /// Tokens computed at once.
+  public var tokenBudget = 4096
+
+  /// Makes a judge.
+  /// - Parameters:
+  ///   - model: its weights are only read.
+  ///   - encoder: the tokenizer and template that the model was trained with.
+  ///   - policy: those of the policy to be judged.
+  ///   - name: for provenance.
+  /// - Throws: if tokenizer or template of model and policy differ, or the model reads at another
+  ///   token than the one that ends a text.
+  public init(
+    model: PairPreferenceModel, encoder: ConversationEncoder, policy: ConversationEncoder,
+    name: String = "pair-model"
+  ) throws {
+    try requireFit(encoder, to: policy, readout: model.readout)
+    self.model = model
+    self.name = name
+  }
+
+  /// K (K - 1) / 2 pairs in one or both orders give the K x K table.
+  /// - Throws: `PreferenceError` naming the group that cannot be read.
+  public func judge(groups: [JudgeGroup]) throws -> [Judgement] {
+    let (distinct, places) = deduplicated(groups)
+    let tables = try model.preferenceLogits(groups: distinct, tokenBudget: tokenBudget)
+    return zip(tables, places).map { table, places in
+      Judgement(
+        preferenceLogits: places.map { i in places.map { table[i][$0] } }, source: name)
+    }
+  }
+}
+
 /// Refuses a policy whose ids or chat template a preference model would misread.
 private func requireFit(
   _ encoder: ConversationEncoder, to policy: ConversationEncoder, readout: Readout

@@ -14,6 +14,8 @@ public enum PreferenceError: Error, Hashable, Sendable, CustomStringConvertible 
   case endOfTextMissing(row: Int)
   /// A prompt gate needs to know where the prompt ends.
   case promptNeeded(row: Int)
+  /// A pair model was asked about other than two responses.
+  case pairNeeded(row: Int, found: Int)
   /// A score, reward or preference came out as NaN or infinite.
   case notFinite(row: Int, what: String, value: String)
   /// A judge answered with a wrong number of scores.
@@ -31,7 +33,8 @@ public enum PreferenceError: Error, Hashable, Sendable, CustomStringConvertible 
     case .unknownArchitecture(let path, let found):
       """
       \(path): architecture '\(found)' is not a preference model; expected \
-      <Family>ForRewardModel, <Family>ForSequenceClassification or <Family>ForGeneralPreference
+      <Family>ForRewardModel, <Family>ForSequenceClassification, <Family>ForGeneralPreference or \
+      <Family>ForPairPreference
       """
     case .invalidConfiguration(let path, let key, let expected, let found):
       "\(path): key '\(key)': expected \(expected), found \(found)"
@@ -48,6 +51,8 @@ public enum PreferenceError: Error, Hashable, Sendable, CustomStringConvertible 
       "row \(row): a response has no end-of-text token, at which the model reads"
     case .promptNeeded(let row):
       "row \(row): this model's prompt gate needs prompt and response apart, found bare tokens"
+    case .pairNeeded(let row, let found):
+      "row \(row): a pair model compares two responses, found \(found)"
     case .notFinite(let row, let what, let value):
       "row \(row): \(what) is \(value); expected a finite number"
     case .wrongCount(let judge, let expected, let found):

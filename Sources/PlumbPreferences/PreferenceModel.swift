@@ -4,18 +4,21 @@ public import PlumbModels
 public import PlumbTensors
 import PlumbTokenizers
 
-/// A preference model of either kind, as a checkpoint holds it.
+/// A preference model of any kind, as a checkpoint holds it.
 public enum PreferenceModel: Sendable {
   /// One reward per response.
   case reward(RewardModel)
   /// A preference embedding per response.
   case generalPreference(GeneralPreferenceModel)
+  /// Log-odds of two responses read together.
+  case pair(PairPreferenceModel)
 
   /// The trunk.
   public var decoder: Decoder {
     switch self {
     case .reward(let model): model.decoder
     case .generalPreference(let model): model.decoder
+    case .pair(let model): model.decoder
     }
   }
 
@@ -24,12 +27,33 @@ public enum PreferenceModel: Sendable {
     switch self {
     case .reward(let model): model.parameters
     case .generalPreference(let model): model.parameters
+    case .pair(let model): model.parameters
+    }
+  }
+
+  /// Where the head reads a response.
+  public var readout: Readout {
+    switch self {
+    case .reward(let model): model.readout
+    case .generalPreference(let model): model.readout
+    case .pair(let model): model.readout
+    }
+  }
+
+  /// The longest sequence that the model makes of a group, in tokens: what its context must hold.
+  ///
+  /// Rewards and embeddings read each response after the prompt; a pair model reads both together.
+  public func longestSequence(of group: PreferenceGroup) -> Int {
+    switch self {
+    case .reward, .generalPreference:
+      group.prompt.count + (group.responses.map { readout.prepared($0).count }.max() ?? 0)
+    case .pair(let model): model.tokenCount(of: group)
     }
   }
 
   /// Log-odds that the first response of each group is preferred to the second.
   ///
-  /// Rewards give `r_1 - r_2`, embeddings `s(1 > 2) / tau`.
+  /// Rewards give `r_1 - r_2`, embeddings `s(1 > 2) / tau`, a pair model its own log-odds.
   /// - Throws: `PreferenceError` naming the row at fault.
   public func logOdds(
     pairs: [PreferenceGroup], tokenBudget: Int = 4096
@@ -41,11 +65,13 @@ public enum PreferenceModel: Sendable {
       }
     case .generalPreference(let model):
       try model.logOdds(pairs: pairs, tokenBudget: tokenBudget)
+    case .pair(let model):
+      try model.logOdds(pairs: pairs, tokenBudget: tokenBudget)
     }
   }
 }
 
-/// Loads a reward model or a general preference model, whichever a folder holds.
+/// Loads a reward, general preference or pair model, whichever a folder holds.
 /// - Throws: `PreferenceError.unknownArchitecture` for other models, and what loading throws.
 public func loadPreferenceModel(directory: URL) throws -> PreferenceModel {
   let folder = try ModelFolder(directory)
@@ -53,6 +79,8 @@ public func loadPreferenceModel(directory: URL) throws -> PreferenceModel {
   switch folder.architecture {
   case stem + GeneralPreferenceModel.architectureSuffix:
     return .generalPreference(try GeneralPreferenceModel(folder))
+  case stem + PairPreferenceModel.architectureSuffix:
+    return .pair(try PairPreferenceModel(folder))
   case let name where RewardModel.Head.allCases.contains { stem + $0.architectureSuffix == name }:
     return .reward(try RewardModel(folder))
   default:

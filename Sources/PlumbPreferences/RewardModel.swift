@@ -133,6 +133,7 @@ public struct RewardModel: Sendable {
 
   /// Raw rewards with their graph, [R]: one per response, groups in order.
   public func rewards(_ batch: PreferenceBatch) -> Tensor {
+    ForwardMeter.count(batch)
     let hidden = decoder.hiddenStates(
       tokens: batch.tokens, layout: batch.layout, parameters: parameters)
     return outputs(hidden: hidden, rows: batch.readRows)

@@ -154,6 +154,40 @@ import Testing
       relative: 0)
   }
 
+  @Test func aPairModelIsAskedInBothOrders() throws {
+    let model = TestModels.pair
+    let swapped = Self.pairs.map {
+      $0.replacing("chosen", with: "other").replacing("rejected", with: "chosen")
+        .replacing("other", with: "rejected")
+    }
+    let (rows, others) = (
+      try Program.run(["score", "--model", model], input: lines(Self.pairs)).rows(),
+      try Program.run(["score", "--model", model], input: lines(swapped)).rows()
+    )
+    #expect(rows.count == Self.pairs.count)
+    for (row, other) in zip(rows, others) {
+      let given = try #require(row["as_given"]?.number)
+      let turned = try #require(row["swapped"]?.number)
+      let score = try #require(row["preference_score"]?.number)
+      expectClose(score, (given + turned) / 2, absolute: 1e-9, relative: 0)
+      expectClose(
+        try #require(row["probability"]?.number), 1 / (1 + exp(-score)), absolute: 1e-9,
+        relative: 0)
+      expectClose(
+        try #require(other["as_given"]?.number), -turned, absolute: 1e-4, relative: 1e-4)
+    }
+    let single = try Program.run(
+      ["score", "--model", model], input: lines([#"{"prompt": "2 + 2?", "response": "4"}"#]))
+    #expect(single.status == 1)
+    #expect(single.errors.contains("a pair model compares two responses"))
+    let figures = try withTemporaryDirectory { folder in
+      let file = folder.appending(path: "pairs.jsonl")
+      try lines(Self.pairs).write(to: file, atomically: false, encoding: .utf8)
+      return try Program.run(["evaluate", "--model", model, "--data", file.path]).rows().first
+    }
+    #expect(figures?["pairs"]?.integer == Self.pairs.count)
+  }
+
   @Test func compressedInputIsRead() throws {
     try withTemporaryDirectory { folder in
       for name in ["rows.jsonl", "rows.jsonl.gz", "rows.jsonl.zst"] {

@@ -10,6 +10,7 @@ enum TestModels {
   static let reward = folder("reward")
   static let generalPreference = folder("gpm")
   static let gated = folder("gated")
+  static let pair = folder("pair")
 
   /// A folder for what a test changes.
   static func folder(_ name: String) -> String { root.appending(path: name).path }
@@ -43,6 +44,12 @@ enum TestModels {
     try finish("reward") {
       try RewardModel(configuration: configuration, head: .worldPM, endOfText: 0, seed: 2)
         .write(to: $0)
+    }
+    try finish("pair") {
+      try PairPreferenceModel(
+        configuration: configuration, opening: PairPreferenceModel.opening(encoder), endOfText: 0,
+        seed: 4
+      ).write(to: $0)
     }
     for (name, isGated) in [("gpm", false), ("gated", true)] {
       try finish(name) {

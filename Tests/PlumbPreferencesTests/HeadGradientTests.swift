@@ -56,4 +56,15 @@ import Testing
       return -moved.scores(batch).logSigmoid().mean()
     }
   }
+
+  @Test func pairModel() throws {
+    let model = try Tiny.pairModel()
+    let batch = try model.batch(Tiny.pairs, swapped: [[false, true], [false], [true]])
+    try check(model.parameters) { parameters in
+      var moved = model
+      moved.parameters = parameters
+      let signs = Tensor([1, -1, 1, -1])
+      return -(moved.logits(batch) * signs).logSigmoid().mean()
+    }
+  }
 }

@@ -37,6 +37,13 @@ import Testing
     return try GeneralPreferenceJudge(model: model, encoder: encoder, policy: encoder)
   }
 
+  private func pairJudge() throws -> PairPreferenceJudge {
+    var model = try PairPreferenceModel(
+      configuration: configuration, opening: PairPreferenceModel.opening(encoder), seed: 1)
+    model.parameters = Tiny.spread(model.parameters)
+    return try PairPreferenceJudge(model: model, encoder: encoder, policy: encoder)
+  }
+
   private var groups: [JudgeGroup] {
     [
       ("Why is the sky blue?", ["Scattering.", "", "Because", "Scattering."]),
@@ -49,7 +56,7 @@ import Testing
 
   private func judges() throws -> [any Judge] {
     [
-      try rewardJudge(), try generalJudge(), try generalJudge(isGated: true),
+      try rewardJudge(), try generalJudge(), try generalJudge(isGated: true), try pairJudge(),
       FunctionJudge(name: "length") { _, response in Double(response.count) },
       FunctionJudge(name: "longer") { _, a, b in a.count > b.count ? 2 : -1 },
     ]

@@ -32,6 +32,13 @@ enum Tiny {
     return model
   }
 
+  /// A pair model with two ids between the responses.
+  static func pairModel() throws -> PairPreferenceModel {
+    var model = try PairPreferenceModel(configuration: configuration(), opening: [18, 9], seed: 7)
+    model.parameters = spread(model.parameters)
+    return model
+  }
+
   /// Adds noise of deviation 0.3 to every weight.
   static func spread(_ parameters: ParameterBlock) -> ParameterBlock {
     var result = parameters

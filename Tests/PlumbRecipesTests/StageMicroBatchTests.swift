@@ -26,7 +26,7 @@ import Testing
       """
   }
 
-  @Test(arguments: ["reward-model", "general-preference", "sft", "dpo"])
+  @Test(arguments: ["reward-model", "general-preference", "pair-preference", "sft", "dpo"])
   func microBatchesDoNotChangeTheTrajectory(_ stage: String) throws {
     let yaml = try recipe(stage)
     let (whole, cut) = (try TemporaryFolder(), try TemporaryFolder())
@@ -45,7 +45,7 @@ import Testing
   }
 
   /// `gradient_checkpointing` changes memory and time, and no bit of what is trained.
-  @Test(arguments: ["reward-model", "general-preference", "sft", "dpo"])
+  @Test(arguments: ["reward-model", "general-preference", "pair-preference", "sft", "dpo"])
   func checkpointingChangesNoBit(_ stage: String) throws {
     let (kept, recomputed) = (try TemporaryFolder(), try TemporaryFolder())
     let yaml = try recipe(stage)

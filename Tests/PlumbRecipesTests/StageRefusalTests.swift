@@ -65,6 +65,7 @@ import Testing
       "pretrain: {tokenizer: '\(world("tokenizer"))', files: \(file)}",
       "reward-model: {model: '\(model)', train: \(file), max_length: 64}",
       "general-preference: {model: '\(model)', train: \(file), max_length: 64}",
+      "pair-preference: {model: '\(model)', train: \(file), max_length: 64}",
       "sft: {model: '\(model)', train: \(file), max_length: 64}",
       "dpo: {policy: '\(policy)', pairs: \(file), max_length: 64}",
       "ppo: {policy: '\(policy)', reward: '\(world("reward"))', prompts: \(file)}",

@@ -56,6 +56,16 @@ import Testing
         """
       }, keepsBest: true),
     Case(
+      stage: "pair-preference",
+      settings: {
+        """
+        {model: '\($0("pretrain"))', train: ['\($0("data/preferences.judge.jsonl.zst"))'],
+          validation: ['\($0.data("swapped.jsonl"))'], max_length: 64,
+          test: ['\($0("data/preferences.test.jsonl.zst"))'],
+          batch_pairs: 8, epochs: 1, validations: 100, optimizer: {learning_rate: 0.003}}
+        """
+      }, keepsBest: true),
+    Case(
       stage: "sft",
       settings: {
         """

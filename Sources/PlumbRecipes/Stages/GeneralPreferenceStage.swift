@@ -80,7 +80,7 @@ struct GeneralPreferenceStage: Stage {
   func run(_ context: StageContext) throws -> StageResult {
     let source = try context.artifact(configuration.model)
     let encoder = try ConversationEncoder.load(from: AdapterFolder.tokenizerFolder(of: source))
-    let trunk = try trunk(source)
+    let trunk = try preferenceTrunk(source)
     try requireFit(
       configuration.model, stage: context.stage, configuration: trunk.configuration,
       encoder: encoder, longest: configuration.maxLength)
@@ -127,20 +127,5 @@ struct GeneralPreferenceStage: Stage {
     try model.write(to: context.directory, encoder: encoder)
     return try preferenceResult(
       context, .generalPreference(model), pairs: pairs, best: best, steps: steps)
-  }
-
-  /// The weights of a language model or of a preference model; a head goes on where its shape fits.
-  private func trunk(_ source: URL) throws -> (
-    configuration: DecoderConfiguration, parameters: ParameterBlock
-  ) {
-    if AdapterFolder.isAdapter(source) {
-      let model = try CausalLM(directory: source).merged
-      return (model.configuration, model.parameters)
-    }
-    let folder = try ModelFolder(source)
-    guard folder.architecture != folder.configuration.family.causalArchitecture else {
-      return (folder.configuration, try CausalLM(folder).parameters)
-    }
-    return (folder.configuration, try loadPreferenceModel(directory: source).parameters)
   }
 }

@@ -31,6 +31,14 @@ extension GeneralPreferenceModel {
   }
 }
 
+extension PairPreferenceModel {
+  /// Writes the weights with the tokenizer and template that they were trained with.
+  func write(to directory: URL, encoder: ConversationEncoder) throws {
+    try write(to: directory)
+    try encoder.write(to: directory)
+  }
+}
+
 extension ParameterBlock {
   /// Writes every parameter under its name, bit for bit.
   func write(to url: URL) throws {

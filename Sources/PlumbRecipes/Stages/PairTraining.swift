@@ -11,6 +11,11 @@ import PlumbTokenizers
 struct EncodedPair {
   let group: PreferenceGroup
   let source: String
+
+  /// The same pair with other ids, for example cut.
+  func replacing(_ group: PreferenceGroup) -> EncodedPair {
+    EncodedPair(group: group, source: source)
+  }
 }
 
 /// The training, validation and test pairs of a preference model, encoded and cut to length.
@@ -18,6 +23,12 @@ struct PairSets {
   let train: [EncodedPair]
   let validation: [EncodedPair]
   let test: [EncodedPair]
+
+  init(train: [EncodedPair], validation: [EncodedPair], test: [EncodedPair]) {
+    self.train = train
+    self.validation = validation
+    self.test = test
+  }
 
   init(
     _ context: StageContext, train: [String], validation: [String], test: [String],

@@ -141,12 +141,16 @@ extension RolloutBuffer {
 /// Loads a reward model, refusing other models by name.
 func rewardModel(_ context: StageContext, _ reference: String) throws -> RewardModel {
   let folder = try context.artifact(reference)
-  guard case .reward(let model) = try loadPreferenceModel(directory: folder) else {
+  switch try loadPreferenceModel(directory: folder) {
+  case .reward(let model): return model
+  case .generalPreference:
     throw RunError.wrongModel(
       stage: context.stage, model: reference, expected: "a reward model",
       found: "a general preference model")
+  case .pair:
+    throw RunError.wrongModel(
+      stage: context.stage, model: reference, expected: "a reward model", found: "a pair model")
   }
-  return model
 }
 
 /// A trained preference model as a judge of a policy with this encoder.
@@ -167,6 +171,8 @@ func modelJudge(
       try RewardModelJudge(model: model, encoder: encoder, policy: policy, name: reference)
     case .generalPreference(let model):
       try GeneralPreferenceJudge(model: model, encoder: encoder, policy: policy, name: reference)
+    case .pair(let model):
+      try PairPreferenceJudge(model: model, encoder: encoder, policy: policy, name: reference)
     }
   return (judge, model.decoder.configuration)
 }

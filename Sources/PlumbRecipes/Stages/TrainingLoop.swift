@@ -106,6 +106,7 @@ protocol TrainableModel {
 extension CausalLM: TrainableModel {}
 extension RewardModel: TrainableModel {}
 extension GeneralPreferenceModel: TrainableModel {}
+extension PairPreferenceModel: TrainableModel {}
 
 /// What one optimizer step read and found.
 struct StepOutcome {

@@ -2,11 +2,11 @@ import ArgumentParser
 import PlumbCheckpoints
 import PlumbPreferences
 
-/// Scores responses with a reward model or a general preference model.
+/// Scores responses with a preference model of any kind.
 struct ScoreCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "score",
-    abstract: "Score responses with a reward model or a general preference model.",
+    abstract: "Score responses with a reward, general preference or pair model.",
     discussion: """
       A row is one of
         {"prompt": …, "response": …}
@@ -17,7 +17,9 @@ struct ScoreCommand: ParsableCommand {
       "rejected_score": …, "probability": …}: the probability that the chosen one is preferred, \
       sigmoid(chosen_score - rejected_score). A general preference model answers single responses \
       with {"embedding": […]}, and pairs with {"preference_score": …, "probability": …}, where the \
-      probability is sigmoid(preference_score / tau).
+      probability is sigmoid(preference_score / tau). \
+      A pair model answers pairs only, with {"preference_score": …, "as_given": …, "swapped": …, \
+      "probability": …}: its log-odds, and those read in either order.
 
       A prompt may be a text (one turn of the user) or a list of messages; "messages" is another \
       name for it. Chosen and rejected may be lists of messages that end with the answer. Scores \
@@ -45,6 +47,10 @@ struct ScoreCommand: ParsableCommand {
           return try model.rawScores(groups: groups).map(Self.answer)
         case .generalPreference(let model):
           return try model.embeddings(groups: groups).map { Self.answer($0, model.options.tau) }
+        case .pair(let model):
+          return try model.logOddsInBothOrders(pairs: groups).map {
+            Self.answer(asGiven: $0.asGiven, swapped: $0.swapped, orders: model.orders)
+          }
         }
       } catch PreferenceError.notFinite(_, let what, let value) {
         throw CommandFailure("\(self.model.model): expected a finite \(what), found \(value)")
@@ -58,6 +64,17 @@ struct ScoreCommand: ParsableCommand {
     return .fields([
       "chosen_score": .float(scores[0]), "rejected_score": .float(scores[1]),
       "probability": .number(judgement.probabilities[0][1]),
+    ])
+  }
+
+  private static func answer(
+    asGiven: Double, swapped: Double, orders: PairPreferenceModel.Orders
+  ) -> JSONValue {
+    let logOdds = orders == .both ? (asGiven + swapped) / 2 : asGiven
+    let judgement = Judgement(preferenceLogits: [[0, logOdds], [0, 0]], source: "score")
+    return .fields([
+      "preference_score": .number(logOdds), "as_given": .number(asGiven),
+      "swapped": .number(swapped), "probability": .number(judgement.probabilities[0][1]),
     ])
   }
 

@@ -19,7 +19,7 @@ struct ModelDescription {
 
   /// The parts that parameters are counted by, with what their names contain.
   private static let parts: [(name: String, marks: [String])] = [
-    ("head", ["lm_head.", "score.", "value_head.", "prompt_head."]),
+    ("head", ["lm_head.", "score.", "value_head.", "prompt_head.", "pair_head."]),
     ("embedding", ["embed_tokens.", "wte.", "wpe."]),
     ("norms", ["norm.", "ln_"]),
     ("attention", ["attn."]),
@@ -54,6 +54,7 @@ struct ModelDescription {
       "preference embedding of dimension "
         + (folder.json.value("value_head_dim")?.serialized() ?? "?")
         + ", tau \(folder.json.value("tau")?.serialized() ?? "0.1")"
+    case "a pair model": "linear, both responses in one sequence, read at its end"
     default:
       folder.architecture.hasSuffix("ForRewardModel")
         ? "WorldPM: Linear, ReLU, Linear, read at the first end of text"

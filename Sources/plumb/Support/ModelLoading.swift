@@ -39,7 +39,7 @@ struct LanguageModel {
   }
 }
 
-/// A reward model or general preference model with the tokenizer beside it.
+/// A reward, general preference or pair model with the tokenizer beside it.
 struct JudgingModel {
   let model: PreferenceModel
   let texts: TextEncoder
@@ -49,7 +49,7 @@ struct JudgingModel {
     let folder = try openModel(path)
     if folder.architecture == folder.configuration.family.causalArchitecture {
       throw CommandFailure(
-        "\(path): expected a reward model or general preference model, found a language model "
+        "\(path): expected a preference model, found a language model "
           + "(\(folder.architecture)); 'plumb generate' and 'plumb logprobs' read it")
     }
     model = try loadPreferenceModel(directory: folder.url)
@@ -60,12 +60,7 @@ struct JudgingModel {
   var configuration: DecoderConfiguration { model.decoder.configuration }
 
   /// Where the head reads.
-  var readout: Readout {
-    switch model {
-    case .reward(let model): model.readout
-    case .generalPreference(let model): model.readout
-    }
-  }
+  var readout: Readout { model.readout }
 
   /// Whether the prompt must be known apart from the response.
   var needsPrompt: Bool {
@@ -112,6 +107,7 @@ extension ModelFolder {
   var preferenceKind: String? {
     guard architecture.hasPrefix(configuration.family.architectureStem) else { return nil }
     if architecture.hasSuffix("ForGeneralPreference") { return "a general preference model" }
+    if architecture.hasSuffix("ForPairPreference") { return "a pair model" }
     let isReward = ["ForRewardModel", "ForSequenceClassification"].contains {
       architecture.hasSuffix($0)
     }

@@ -9,6 +9,18 @@ struct PreferenceRowDecoder {
   /// The row as token ids: a group of one or two responses that the model can read.
   func group(_ row: Row) throws -> PreferenceGroup {
     let group = try tokens(row)
+    if case .pair(let pairs) = model.model {
+      guard group.responses.count == 2 else {
+        throw row.fault(
+          "a pair model compares two responses", expected: "\"chosen\" and \"rejected\"",
+          found: "one response")
+      }
+      // Checked as one sequence, because that is how the model reads it.
+      try row.check(
+        group.prompt + group.responses[0] + pairs.opening + group.responses[1],
+        fit: model.configuration)
+      return group
+    }
     for response in group.responses {
       try row.check(group.prompt + model.readout.prepared(response), fit: model.configuration)
     }
