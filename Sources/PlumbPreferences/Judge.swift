@@ -36,8 +36,7 @@ public struct JudgeGroup: Hashable, Sendable {
   public init(
     prompt: [Message], promptTokens: [Int32], sampled: [[Int32]], encoder: ConversationEncoder
   ) {
-    let ending = encoder.response("").map(Int32.init)
-    let endOfText = Int32(encoder.endOfText)
+    let ending = encoder.scoredEnd.map(Int32.init)
     let stops = encoder.stopTokens
     self.init(
       prompt: prompt,
@@ -45,9 +44,7 @@ public struct JudgeGroup: Hashable, Sendable {
       tokens: PreferenceGroup(
         prompt: promptTokens,
         responses: sampled.map { ids in
-          var ids = Array(ids.prefix { !stops.contains(Int($0)) }) + ending
-          if ids.last != endOfText { ids.append(endOfText) }
-          return ids
+          Array(ids.prefix { !stops.contains(Int($0)) }) + ending
         }))
   }
 }

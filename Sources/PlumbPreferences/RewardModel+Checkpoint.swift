@@ -48,7 +48,10 @@ extension RewardModel {
   /// - Parameters:
   ///   - directory: made where it does not exist; its other files stay.
   ///   - type: how the numbers are stored.
-  public func write(to directory: URL, as type: ElementType = .float32) throws {
+  ///   - padding: `pad_token_id` for other programs; as the trunk's configuration says if nil.
+  public func write(
+    to directory: URL, as type: ElementType = .float32, padding: Int? = nil
+  ) throws {
     var keys = [JSONField(key: "end_of_text_id", value: .integer(Int(endOfText)))]
     if let normalisation {
       keys += [
@@ -56,7 +59,8 @@ extension RewardModel {
         JSONField(key: "reward_bias", value: .number(normalisation.bias)),
       ]
     }
-    let configuration = decoder.configuration
+    var configuration = decoder.configuration
+    configuration.padTokenID = padding ?? configuration.padTokenID
     try ModelFolder.write(
       parameters, configuration: configuration,
       architecture: configuration.family.architectureStem + head.architectureSuffix,

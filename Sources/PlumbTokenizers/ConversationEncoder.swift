@@ -11,13 +11,15 @@ public struct ConversationEncoder: Sendable {
   public let template: ChatTemplate
   /// The id of `<|endoftext|>`, or of what stands in for it.
   public let endOfText: Int
+  /// What a reward model reads behind a response.
+  public let scoredEnding: ScoredEnding
   /// Tokens at which a response is over.
   public let stopTokens: Set<Int>
 
   /// The tokenizer as user text meets it: no marker is ever found.
   private let reader: Tokenizer
   private let markers: [Int]
-  private let newline: [Int]
+  let newline: [Int]
   private let assistant: [Int]
 
   /// Creates an encoder.
@@ -26,9 +28,11 @@ public struct ConversationEncoder: Sendable {
   ///   - tokenizer: its vocabulary must hold the template's markers and the end of text.
   ///   - template: the layout of conversations.
   ///   - endOfText: the token that ends a text.
+  ///   - scoredEnding: what a reward model reads behind a response.
   /// - Throws: `TokenizerError.missingToken`, also where ordinary text can spell a marker.
   public init(
-    tokenizer: Tokenizer, template: ChatTemplate, endOfText: String = Self.endOfTextToken
+    tokenizer: Tokenizer, template: ChatTemplate, endOfText: String = Self.endOfTextToken,
+    scoredEnding: ScoredEnding = .endOfText
   ) throws {
     let names = template.markers + [endOfText]
     let ids = try names.map { name throws(TokenizerError) in
@@ -47,6 +51,7 @@ public struct ConversationEncoder: Sendable {
     self.tokenizer = tokenizer
     reader = tokenizer.protecting(Set(ids))
     self.template = template
+    self.scoredEnding = scoredEnding
     markers = ids.dropLast()
     self.endOfText = ids[ids.count - 1]
     stopTokens = Set(ids.dropFirst(ids.count > 1 ? 1 : 0))
@@ -72,13 +77,11 @@ public struct ConversationEncoder: Sendable {
     self.text(text) + [template == .chatML ? markers[1] : endOfText]
   }
 
-  /// Prompt and answer as reward models read them: the answer ends with the end of its turn and the
-  /// end of text.
+  /// Prompt and answer as reward models read them: the answer with ``scoredEnd`` behind it.
   public func scored(
     prompt: [Message], response: String
   ) -> (prompt: [Int], response: [Int]) {
-    let end = template == .chatML ? [endOfText] : []
-    return (self.prompt(prompt), self.response(response) + end)
+    (self.prompt(prompt), text(response) + scoredEnd)
   }
 
   /// The text of an answer, up to its first stop token.
@@ -87,6 +90,10 @@ public struct ConversationEncoder: Sendable {
   public func decodeResponse(_ ids: [Int]) -> String {
     tokenizer.decode(Array(ids.prefix { !stopTokens.contains($0) }))
   }
+
+  /// The ids that begin and end a turn; traps for a template without turns.
+  var turnStart: Int { markers[0] }
+  var turnEnd: [Int] { [markers[1]] }
 
   private func text(_ text: String) -> [Int] {
     reader.encode(text, parsingSpecialTokens: false)

@@ -4,27 +4,34 @@ extension ConversationEncoder {
   private static let configName = "tokenizer_config.json"
   private static let templateKey = "plumb_template"
   private static let endOfTextKey = "plumb_end_of_text"
+  private static let scoredEndingKey = "plumb_scored_ending"
 
   /// Reads the tokenizer of a model's folder and finds out its template.
   ///
   /// The template is the one that `write(to:)` noted in `tokenizer_config.json`; without a note, it
   /// is ChatML if the vocabulary has its markers, else plain. A text ends with `<|endoftext|>`;
   /// without it, with the `eos_token` of `tokenizer_config.json`, or the `eos_token_id` of
-  /// `generation_config.json` or `config.json`.
+  /// `generation_config.json` or `config.json`. A reward model reads behind a response what the note
+  /// says; without one, the end of the turn where the folder holds another program's sequence
+  /// classifier, else the end of text.
   public static func load(from directory: URL) throws -> ConversationEncoder {
     let tokenizer = try Tokenizer(contentsOf: directory)
     let config = try readIfPresent(directory.appendingPathComponent(configName))
     let template = try template(config, tokenizer)
     let endOfText = try endOfText(config, tokenizer, directory)
     return try ConversationEncoder(
-      tokenizer: tokenizer, template: template, endOfText: endOfText)
+      tokenizer: tokenizer, template: template, endOfText: endOfText,
+      scoredEnding: try scoredEnding(config, directory))
   }
 
   /// Writes `tokenizer.json` and `tokenizer_config.json` into `directory`, which must exist.
   ///
   /// transformers reads them: its `apply_chat_template` renders what this encoder encodes, and its
   /// `eos_token` is the token that ends a response.
-  public func write(to directory: URL) throws {
+  /// - Parameters:
+  ///   - directory: where the files go.
+  ///   - padding: id of `pad_token`; the end of text if nil.
+  public func write(to directory: URL, padding: Int? = nil) throws {
     try tokenizer.write(to: directory.appendingPathComponent(TokenizerFile.name))
     let end = tokenizer.token(of: endOfText) ?? ""
     let endOfTurn = template.markers.last ?? end
@@ -35,12 +42,14 @@ extension ConversationEncoder {
       .init(key: "tokenizer_class", value: .string("PreTrainedTokenizerFast")),
       .init(key: "bos_token", value: .null),
       .init(key: "eos_token", value: .string(endOfTurn)),
-      .init(key: "pad_token", value: .string(end)),
+      .init(
+        key: "pad_token", value: .string(padding.flatMap { tokenizer.token(of: $0) } ?? end)),
       .init(key: "clean_up_tokenization_spaces", value: .bool(false)),
       .init(key: "model_max_length", value: .integer(Int(Int32.max))),
       .init(key: "chat_template", value: .string(literals + template.jinja)),
       .init(key: Self.templateKey, value: .string(template.rawValue)),
       .init(key: Self.endOfTextKey, value: .string(end)),
+      .init(key: Self.scoredEndingKey, value: .string(scoredEnding.rawValue)),
     ])
     try JSONWriter.write(config, to: directory.appendingPathComponent(Self.configName))
   }
@@ -63,6 +72,25 @@ extension ConversationEncoder {
     }
     let hasMarkers = ChatTemplate.chatML.markers.allSatisfy { tokenizer.id(of: $0) != nil }
     return hasMarkers ? .chatML : .plain
+  }
+
+  private static func scoredEnding(
+    _ config: JSONNode, _ directory: URL
+  ) throws(TokenizerError) -> ScoredEnding {
+    let note = try config.member(scoredEndingKey)
+    if !note.isNull {
+      let names = ScoredEnding.allCases.map(\.rawValue).joined(separator: ", ")
+      guard let ending = ScoredEnding(rawValue: try note.string()) else {
+        throw note.wrong(expected: "one of \(names)")
+      }
+      return ending
+    }
+    let model = try readIfPresent(directory.appendingPathComponent("config.json"))
+    let architectures = try model.member("architectures")
+    guard case .array = architectures.value, let first = try architectures.elements().first,
+      try first.string().hasSuffix("ForSequenceClassification"), try model.member("plumb").isNull
+    else { return .endOfText }
+    return .turn
   }
 
   private static func endOfText(

@@ -17,9 +17,13 @@ extension CausalLM {
 
 extension RewardModel {
   /// Writes the weights with the tokenizer and template that they were trained with.
+  ///
+  /// A sequence classifier gets a padding token that is not the one it reads at, so that
+  /// transformers gives the same scores to a padded batch.
   func write(to directory: URL, encoder: ConversationEncoder) throws {
-    try write(to: directory)
-    try encoder.write(to: directory)
+    let padding = head == .linear ? encoder.paddingBesidesEnd : nil
+    try write(to: directory, padding: padding)
+    try encoder.write(to: directory, padding: padding)
   }
 }
 
