@@ -139,7 +139,7 @@ public struct ExampleEncoder: Sendable {
       return nil
     }
     // A reward head reads at the end marks, so a cut must not take them.
-    let kept = form == .scored ? responseTokens.map(endMarkCount).max() ?? 0 : 0
+    let kept = form == .scored ? encoder.scoredEnd.count : 0
     let fitted = limits.fit(
       promptTokens.map(Int32.init), responseTokens.map { $0.map(Int32.init) }, keepingLast: kept)
     guard let fitted else {
@@ -149,10 +149,5 @@ public struct ExampleEncoder: Sendable {
     report.promptsCut += fitted.promptWasCut ? 1 : 0
     report.responsesCut += fitted.responseWasCut ? 1 : 0
     return TokenGroup(prompt: fitted.prompt, responses: fitted.responses, example: example)
-  }
-
-  /// How many tokens at the end of a response mark its end.
-  private func endMarkCount(_ tokens: [Int]) -> Int {
-    tokens.reversed().prefix { $0 == encoder.endOfText || encoder.stopTokens.contains($0) }.count
   }
 }
