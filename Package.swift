@@ -83,7 +83,7 @@ let package = Package(
       name: "plumb",
       dependencies: [
         "PlumbTensors", "PlumbTokenizers", "PlumbCheckpoints", "PlumbModels", "PlumbData",
-        "PlumbPreferences", "PlumbRollouts", "PlumbRecipes",
+        "PlumbPreferences", "PlumbRollouts", "PlumbEvaluation", "PlumbRecipes",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),

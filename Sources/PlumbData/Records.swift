@@ -11,6 +11,9 @@ extension PromptRecord {
   ///
   /// Rows that share it never fall into different parts of a ``Split``.
   public var promptKey: String { PromptKey.of(prompt) }
+
+  /// How often the user speaks before the answer.
+  public var userTurnCount: Int { prompt.reduce(0) { $0 + ($1.role == "user" ? 1 : 0) } }
 }
 
 /// Two answers to one prompt and which of them was preferred.

@@ -108,12 +108,15 @@ func resampled(
 ) -> [Double] {
   precondition(!groups.isEmpty, "bootstrap: expected at least one row, found none")
   precondition(resamples > 0, "bootstrap: expected at least one resample, found \(resamples)")
-  return (0..<resamples).map { resample in
-    var stream = RandomStream(seed: seed, purpose: "bootstrap", step: resample)
-    var rows: [Int] = []
-    for _ in groups { rows += groups[stream.uniform(below: groups.count)] }
-    return statistic(rows)
-  }
+  return (0..<resamples).map { statistic(resampledRows(groups, resample: $0, seed: seed)) }
+}
+
+/// As many groups as there are, drawn with replacement, as the rows of all of them.
+func resampledRows(_ groups: [[Int]], resample: Int, seed: UInt64) -> [Int] {
+  var stream = RandomStream(seed: seed, purpose: "bootstrap", step: resample)
+  var rows: [Int] = []
+  for _ in groups { rows += groups[stream.uniform(below: groups.count)] }
+  return rows
 }
 
 /// `z` with `P(|N(0, 1)| ≤ z) = level`, by bisection to the last digit.

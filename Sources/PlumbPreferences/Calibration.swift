@@ -19,6 +19,17 @@ public struct Calibration: Hashable, Codable, Sendable {
   public let ece: Double
   /// Expected calibration error of the confidence `max(p, 1 − p)`, 0...1.
   public let foldedECE: Double
+  /// Expected calibration error over bins of equal mass instead of equal width, both orders, 0...1.
+  ///
+  /// Where a model's probabilities crowd around ½, most bins of equal width are nearly empty and one
+  /// holds all; bins that hold equally many entries look into the crowd (Nixon et al. 2019, arXiv
+  /// 1904.01685, §3.3; Nguyen and O'Connor 2015).
+  public let adaptiveECE: Double
+  /// The largest `|win rate − mean probability|` over the bins that are not empty, both orders.
+  public let mce: Double
+  /// The mean of `|win rate − mean probability|` over the bins that are not empty, both orders, each
+  /// bin with the same weight; "ACE" in MORE's code, where the A is for average.
+  public let ace: Double
   /// The reliability diagram, both orders of each pair, from probability 0 to 1; empty bins included.
   public let bins: [ReliabilityBin]
 
@@ -82,8 +93,10 @@ public struct Calibration: Hashable, Codable, Sendable {
     let count = Double(probabilities.count)
     var points = 0.0
     var squares = 0.0
-    var ordered = BinCounts(binCount)
-    var folded = BinCounts(binCount)
+    var ordered = ReliabilityBins(binCount)
+    var folded = ReliabilityBins(binCount)
+    var entries: [(probability: Double, outcome: Double)] = []
+    entries.reserveCapacity(2 * probabilities.count)
     for (index, (probability, complement)) in zip(probabilities, complements).enumerated() {
       let outcome: Double = outcomes[index] ? 1 : 0
       let hit = probability == complement ? 0.5 : probability > complement ? outcome : 1 - outcome
@@ -92,60 +105,18 @@ public struct Calibration: Hashable, Codable, Sendable {
       ordered.add(probability, outcome)
       ordered.add(complement, 1 - outcome)
       folded.add(max(probability, complement), hit)
+      entries.append((probability, outcome))
+      entries.append((complement, 1 - outcome))
     }
     pairs = probabilities.count
     accuracy = points / count
     nll = surprises.reduce(0, +) / count
     brier = squares / count
-    ece = ordered.error
-    foldedECE = folded.error
+    ece = ordered.expectedError
+    foldedECE = folded.expectedError
+    adaptiveECE = ReliabilityBins.equalMassError(entries, binCount: binCount)
+    mce = ordered.maximumError
+    ace = ordered.averageError
     bins = ordered.bins
-  }
-}
-
-/// One bar of a reliability diagram.
-public struct ReliabilityBin: Hashable, Codable, Sendable {
-  /// The lowest probability of the bin; its highest is that of the next bin, or 1.
-  public let lowerBound: Double
-  /// How many entries fell in the bin; each pair enters twice, once in either order.
-  public let count: Int
-  /// The mean predicted probability of the entries; 0 for an empty bin.
-  public let meanProbability: Double
-  /// The share of entries that won; 0 for an empty bin.
-  public let winRate: Double
-}
-
-/// Sums per bin of equal width over 0...1; probability 1 belongs to the last bin.
-private struct BinCounts {
-  private var counts: [Int]
-  private var probabilities: [Double]
-  private var outcomes: [Double]
-
-  init(_ binCount: Int) {
-    counts = [Int](repeating: 0, count: binCount)
-    probabilities = [Double](repeating: 0, count: binCount)
-    outcomes = probabilities
-  }
-
-  mutating func add(_ probability: Double, _ outcome: Double) {
-    let bin = min(Int(probability * Double(counts.count)), counts.count - 1)
-    counts[bin] += 1
-    probabilities[bin] += probability
-    outcomes[bin] += outcome
-  }
-
-  /// `Σ_b (n_b/n)·|win rate − mean probability|` (Naeini 2015; Guo 2017).
-  var error: Double {
-    let total = Double(counts.reduce(0, +))
-    return zip(probabilities, outcomes).reduce(0) { $0 + abs($1.1 - $1.0) } / total
-  }
-
-  var bins: [ReliabilityBin] {
-    counts.indices.map { bin in
-      let count = Double(max(1, counts[bin]))
-      return ReliabilityBin(
-        lowerBound: Double(bin) / Double(counts.count), count: counts[bin],
-        meanProbability: probabilities[bin] / count, winRate: outcomes[bin] / count)
-    }
   }
 }

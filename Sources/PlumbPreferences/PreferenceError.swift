@@ -69,3 +69,25 @@ public enum PreferenceError: Error, Hashable, Sendable, CustomStringConvertible 
     }
   }
 }
+
+extension PreferenceError {
+  /// The same error for a list of rows that begins this many rows further up.
+  func movedDown(by rows: Int) -> PreferenceError {
+    switch self {
+    case .emptySequence(let row): .emptySequence(row: row + rows)
+    case .sequenceTooLong(let row, let tokens, let limit):
+      .sequenceTooLong(row: row + rows, tokens: tokens, limit: limit)
+    case .tokenOutOfRange(let row, let position, let token, let vocabularySize):
+      .tokenOutOfRange(
+        row: row + rows, position: position, token: token, vocabularySize: vocabularySize)
+    case .endOfTextMissing(let row): .endOfTextMissing(row: row + rows)
+    case .promptNeeded(let row): .promptNeeded(row: row + rows)
+    case .pairNeeded(let row, let found): .pairNeeded(row: row + rows, found: found)
+    case .notFinite(let row, let what, let value):
+      .notFinite(row: row + rows, what: what, value: value)
+    case .unknownArchitecture, .invalidConfiguration, .wrongCount, .endOfTextDiffers, .noPairs,
+      .degenerateNormalisation:
+      self
+    }
+  }
+}

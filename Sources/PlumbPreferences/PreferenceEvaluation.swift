@@ -58,12 +58,25 @@ public struct PreferenceEvaluation: Sendable {
   ///   - model: its weights are only read.
   ///   - pairs: at least one, chosen first.
   ///   - tokenBudget: tokens computed at once.
+  ///   - progress: told, after each part of the work, how many more pairs are done.
   /// - Throws: `PreferenceError` naming the pair at fault, `.noPairs` if there is none.
   public init(
-    model: PreferenceModel, pairs: [PreferenceGroup], tokenBudget: Int = 4096
+    model: PreferenceModel, pairs: [PreferenceGroup], tokenBudget: Int = 4096,
+    progress: (Int) -> Void = { _ in }
   ) throws(PreferenceError) {
     if pairs.isEmpty { throw .noPairs }
-    logOdds = try model.logOdds(pairs: pairs, tokenBudget: tokenBudget)
+    var logOdds: [Double] = []
+    logOdds.reserveCapacity(pairs.count)
+    // Parts of several passes each: the batches inside them are the model's own.
+    for range in chunks(of: pairs, tokenBudget: 8 * tokenBudget) {
+      do {
+        logOdds += try model.logOdds(pairs: Array(pairs[range]), tokenBudget: tokenBudget)
+      } catch {
+        throw error.movedDown(by: range.lowerBound)
+      }
+      progress(range.count)
+    }
+    self.logOdds = logOdds
     metrics = Calibration(rewardDifferences: logOdds)
   }
 }

@@ -89,3 +89,68 @@ struct CalibrationTests {
     }
   }
 }
+
+/// Bins of equal mass and the gaps of bins, held against NumPy.
+struct CalibrationBinTests {
+  struct File: Decodable {
+    let calibration: [Case]
+    struct Case: Decodable {
+      let log_odds: [Double]
+      let first_preferred: [Int]
+      let bins: [Bins]
+    }
+    struct Bins: Decodable {
+      let count: Int
+      let ece, mce, ace, adaptive_ece: Double
+    }
+  }
+
+  @Test func goldenBins() throws {
+    let file = try Golden.json("evaluation/evaluation", as: File.self)
+    #expect(file.calibration.count == 3)
+    for one in file.calibration {
+      let outcomes = one.first_preferred.map { $0 == 1 }
+      for bins in one.bins {
+        let found = Calibration(
+          rewardDifferences: one.log_odds, firstPreferred: outcomes, binCount: bins.count)
+        expectClose(found.ece, bins.ece, absolute: 1e-12)
+        expectClose(found.mce, bins.mce, absolute: 1e-12)
+        expectClose(found.ace, bins.ace, absolute: 1e-12)
+        expectClose(found.adaptiveECE, bins.adaptive_ece, absolute: 1e-12)
+      }
+    }
+  }
+
+  @Test func equalMassByHand() {
+    // Two pairs: entries 0.1 lost, 0.4 won | 0.6 lost, 0.9 won, in two bins of two.
+    let found = Calibration(
+      probabilities: [0.9, 0.4], firstPreferred: [true, true], binCount: 2)
+    expectClose(found.adaptiveECE, (abs(1 - 0.5) + abs(1 - 1.5)) / 4, absolute: 1e-12)
+    expectClose(found.mce, 0.25, absolute: 1e-12)
+    expectClose(found.ace, 0.25, absolute: 1e-12)
+  }
+
+  @Test func equalMassDoesNotDependOnTheOrderOfTheRows() {
+    let differences = [0.0, 0.0, 1, 1, 1, -1, 2, 0.0]
+    let outcomes = [true, false, true, false, true, true, true, true]
+    let forward = Calibration(rewardDifferences: differences, firstPreferred: outcomes, binCount: 5)
+    let backward = Calibration(
+      rewardDifferences: differences.reversed(), firstPreferred: outcomes.reversed(), binCount: 5)
+    let swapped = Calibration(
+      rewardDifferences: differences.map { -$0 }, firstPreferred: outcomes.map { !$0 }, binCount: 5)
+    expectClose(backward.adaptiveECE, forward.adaptiveECE, absolute: 1e-12)
+    expectClose(swapped.adaptiveECE, forward.adaptiveECE, absolute: 1e-12)
+    // A coin is calibrated, however its rows are cut.
+    let coin = Calibration(rewardDifferences: [0, 0, 0], firstPreferred: [true, true, true])
+    #expect(coin.adaptiveECE == 0)
+    #expect(coin.ace == 0)
+  }
+
+  @Test func everyMetricHasItsOwnFigure() {
+    let found = Calibration(
+      rewardDifferences: [2, -0.3, 0.7, 1.9, 0.2], firstPreferred: [true, true, false, true, true])
+    let values = CalibrationMetric.allCases.map { $0(found) }
+    #expect(Set(values).count == CalibrationMetric.allCases.count)
+    #expect(CalibrationMetric(rawValue: "adaptive_ece")?(found) == found.adaptiveECE)
+  }
+}

@@ -3,83 +3,100 @@ import PlumbPreferences
 
 /// A preference model's figures on held-out pairs, with intervals that respect shared prompts.
 struct MeasuredPreferences {
-  let metrics: Calibration
-  let accuracy: Interval
-  let nll: Interval
-  let brier: Interval
-  let ece: Interval
-  let bySource: [(source: String, metrics: Calibration)]
+  let analysis: PreferenceAnalysis
 
-  init(_ model: PreferenceModel, pairs: [EncodedPair], seed: UInt64) throws {
-    let found = try PreferenceEvaluation(model: model, pairs: pairs.map(\.group))
-    metrics = found.metrics
-    // Pairs of one prompt resemble each other, so whole prompts are drawn again.
-    let groups = Dictionary(grouping: pairs.indices) { pairs[$0].group.prompt }
-      .values.sorted { $0[0] < $1[0] }
-    let odds = found.logOdds
-    func interval(_ name: @escaping (Calibration) -> Double) -> Interval {
-      .bootstrap(groups: groups, resamples: 500, seed: seed) { rows in
-        name(Calibration(rewardDifferences: rows.map { odds[$0] }))
-      }
+  /// All figures of all pairs.
+  var metrics: Calibration { analysis.all.calibration }
+
+  /// Runs a model over pairs.
+  ///
+  /// - Parameters:
+  ///   - model: a model of any kind.
+  ///   - pairs: held-out pairs; at least one.
+  ///   - validation: where a temperature and the style control are fitted; without, there is no
+  ///     temperature, and the style control is cross-fitted by prompt.
+  ///   - seed: of the intervals.
+  init(
+    _ model: PreferenceModel, pairs: [EncodedPair], validation: [EncodedPair] = [], seed: UInt64
+  ) throws {
+    func scored(_ pairs: [EncodedPair]) throws -> [ScoredPair] {
+      guard !pairs.isEmpty else { return [] }
+      let odds = try PreferenceEvaluation(model: model, pairs: pairs.map(\.group)).logOdds
+      return zip(odds, pairs).map { ScoredPair(logOdds: $0, facts: $1.scoredFacts) }
     }
-    accuracy = interval(\.accuracy)
-    nll = interval(\.nll)
-    brier = interval(\.brier)
-    ece = interval(\.ece)
-    let sources = Dictionary(grouping: pairs.indices) { pairs[$0].source }
-    bySource = sources.sorted { $0.key < $1.key }.map { source, rows in
-      (source, Calibration(rewardDifferences: rows.map { odds[$0] }))
-    }
+    var options = AnalysisOptions()
+    options.resamples = 500
+    options.seed = seed
+    analysis = PreferenceAnalysis(
+      try scored(pairs), validation: try scored(validation), options: options)
   }
 
   var figures: [Figure] {
-    let n = metrics.pairs
-    var all = [
-      Figure("test_accuracy", metrics.accuracy, interval: accuracy.range, sampleSize: n),
-      Figure("test_nll", metrics.nll, interval: nll.range, unit: "nats", sampleSize: n),
-      Figure("test_brier", metrics.brier, interval: brier.range, sampleSize: n),
-      Figure("test_ece", metrics.ece, interval: ece.range, sampleSize: n),
-    ]
-    if bySource.count > 1 {
-      all += bySource.flatMap { source, metrics in
-        let n = metrics.pairs
-        let accuracy = Interval.wilson(successes: metrics.accuracy * Double(n), trials: n)
-        return [
-          Figure(
-            "test_accuracy/\(source)", metrics.accuracy, interval: accuracy.range, sampleSize: n),
-          Figure("test_nll/\(source)", metrics.nll, unit: "nats", sampleSize: n),
-          Figure("test_ece/\(source)", metrics.ece, sampleSize: n),
-        ]
+    [CalibrationMetric.accuracy, .nll, .brier, .ece, .adaptiveECE]
+      .map { figure("test_\($0.rawValue)", $0, of: analysis.all) } + sourceFigures
+      + temperatureFigures + styleFigures
+  }
+
+  private var sourceFigures: [Figure] {
+    let slices = analysis.slices.first { $0.key == .source }?.slices ?? []
+    guard slices.count > 1 else { return [] }
+    return slices.flatMap { slice in
+      [CalibrationMetric.accuracy, .nll, .ece].map {
+        figure("test_\($0.rawValue)/\(slice.name)", $0, of: slice.measured)
       }
     }
-    return all
   }
 
-  func section(title: String) -> ReportSection {
-    func row(_ name: String, _ m: Calibration) -> [String] {
-      [
-        name, "\(m.pairs)", NumberText.percent(m.accuracy), NumberText.fixed(m.nll, 3),
-        NumberText.fixed(m.brier, 3), NumberText.fixed(m.ece, 3),
-      ]
-    }
-    let table = TextTable(
-      columns: ["source", "pairs", "accuracy", "NLL", "Brier", "ECE"],
-      rows: [row("all", metrics)]
-        + (bySource.count > 1 ? bySource.map { row($0.source, $0.metrics) } : []))
-    return ReportSection(title, [.table(table), .charts([reliability])])
+  private var temperatureFigures: [Figure] {
+    guard let effect = analysis.temperature, let temperature = effect.fit.temperature,
+      let after = effect.after
+    else { return [] }
+    return [
+      Figure(
+        "temperature", temperature, interval: effect.interval?.range,
+        sampleSize: effect.validationPairs)
+    ]
+      + [CalibrationMetric.nll, .brier, .ece, .adaptiveECE].map {
+        figure("test_\($0.rawValue)_with_temperature", $0, of: after)
+      }
   }
 
-  /// Predicted against observed preference; both orders of every pair, ten bins.
-  private var reliability: Chart {
-    let points = metrics.bins.filter { $0.count > 0 }.map {
-      Chart.Point($0.meanProbability, $0.winRate, weight: Double($0.count))
+  private var styleFigures: [Figure] {
+    guard let style = analysis.style else { return [] }
+    var figures = [
+      figure("test_accuracy_style_controlled", .accuracy, of: style.controlled),
+      figure("test_nll_style_controlled", .nll, of: style.controlled),
+      figure("test_accuracy_style_only", .accuracy, of: style.styleOnly),
+    ]
+    for (name, measured) in [("longer", style.chosenLonger), ("shorter", style.chosenShorter)] {
+      guard let measured else { continue }
+      figures.append(figure("test_accuracy_chosen_\(name)", .accuracy, of: measured))
     }
-    return Chart(
-      "Reliability (ECE \(NumberText.fixed(metrics.ece, 3)))",
-      caption: "Both orders of each pair; dots grow with the number of pairs.",
-      x: .init("predicted preference", range: 0...1), y: .init("observed", range: 0...1),
-      .reliability([Chart.Series("model", points)]))
+    for (property, association) in style.associations
+    where ["length", "markdown"].contains(property) {
+      for (who, phi, interval) in [
+        ("prediction", association.prediction, association.predictionInterval),
+        ("label", association.label, association.labelInterval),
+      ] {
+        guard let phi else { continue }
+        figures.append(
+          Figure(
+            "test_phi_\(who)_\(property)", phi, interval: interval?.range,
+            sampleSize: association.pairs))
+      }
+    }
+    return figures
   }
+
+  private func figure(
+    _ name: String, _ metric: CalibrationMetric, of measured: MeasuredCalibration
+  ) -> Figure {
+    Figure(
+      name, measured.value(metric), interval: measured.intervals[metric]?.range,
+      unit: metric == .nll ? "nats" : "", sampleSize: measured.calibration.pairs)
+  }
+
+  func section(title: String) -> ReportSection { analysis.section(title: title) }
 }
 
 extension Interval {

@@ -1,6 +1,7 @@
 import Foundation
 import PlumbCheckpoints
 import PlumbData
+import PlumbEvaluation
 import PlumbModels
 import PlumbObjectives
 import PlumbPreferences
@@ -11,10 +12,19 @@ import PlumbTokenizers
 struct EncodedPair {
   let group: PreferenceGroup
   let source: String
+  /// Margin, turns and style; nil for pairs that are only trained on.
+  var facts: PairFacts?
 
   /// The same pair with other ids, for example cut.
   func replacing(_ group: PreferenceGroup) -> EncodedPair {
-    EncodedPair(group: group, source: source)
+    EncodedPair(group: group, source: source, facts: facts)
+  }
+
+  /// What the figures of a model go by.
+  var scoredFacts: PairFacts {
+    facts
+      ?? PairFacts(
+        prompt: group.prompt.isEmpty ? "\(group.responses)" : "\(group.prompt)", source: source)
   }
 }
 
@@ -35,27 +45,29 @@ struct PairSets {
     encoder: ConversationEncoder, maxLength: Int
   ) throws {
     let examples = ExampleEncoder(encoder, limits: try TokenLimits(context: maxLength))
-    func load(_ files: [String]) throws -> [EncodedPair] {
+    func load(_ files: [String], withFacts: Bool) throws -> [EncodedPair] {
       var pairs: [EncodedPair] = []
       for file in files {
         let rows = try DataFile.preferencePairs(context.artifact(file)).rows
         let (groups, report) = examples.groups(of: rows, form: .scored)
         note(context, file, report)
         pairs += groups.map {
-          EncodedPair(
-            group: PreferenceGroup(prompt: $0.prompt, responses: $0.responses),
-            source: rows[$0.example].source)
+          let row = rows[$0.example]
+          return EncodedPair(
+            group: PreferenceGroup($0), source: row.source,
+            // Of the whole answers, however much of them the model reads.
+            facts: withFacts ? PairFacts(row) { encoder.response($0).count - 1 } : nil)
         }
       }
       return pairs
     }
-    self.train = try load(train)
+    self.train = try load(train, withFacts: false)
     guard !self.train.isEmpty else {
       throw RunError.nothingToTrain(
         stage: context.stage, files: train, why: "no pair differs within max_length")
     }
-    self.validation = try load(validation)
-    self.test = try load(test)
+    self.validation = try load(validation, withFacts: true)
+    self.test = try load(test, withFacts: true)
   }
 }
 
@@ -98,7 +110,8 @@ func preferenceResult(
   var sections = try trainingSection(
     context, metric: "loss", label: "loss (nats/pair)")
   if !pairs.test.isEmpty {
-    let found = try MeasuredPreferences(model, pairs: pairs.test, seed: context.seed)
+    let found = try MeasuredPreferences(
+      model, pairs: pairs.test, validation: pairs.validation, seed: context.seed)
     figures += found.figures
     sections.append(found.section(title: "\(context.stage): held-out pairs"))
   }

@@ -1,9 +1,10 @@
 import ArgumentParser
 import Foundation
 import PlumbCheckpoints
-import PlumbData
+import PlumbEvaluation
 import PlumbModels
 import PlumbPreferences
+import PlumbRecipes
 
 /// Measures how well a preference model predicts what people chose.
 struct EvaluateCommand: ParsableCommand {
@@ -16,24 +17,74 @@ struct EvaluateCommand: ParsableCommand {
       without tokenizer is measured on {"chosen_tokens": […], "rejected_tokens": […]}.
 
       Prints one object:
-        accuracy    share of pairs whose chosen response is the likelier; a tie counts half
-        nll         mean negative log-likelihood of the choices in nats; a coin has 0.693
-        brier       mean squared error of the probability; a coin has 0.25
-        ece         expected calibration error, 10 bins, both orders of each pair
-        folded_ece  the same of the confidence max(p, 1 - p)
-        pairs       pairs measured
-        dropped     rows left out: without usable content, or longer than --max-length
+        accuracy      share of pairs whose chosen response is the likelier; a tie counts half
+        nll           mean negative log-likelihood of the choices in nats; a coin has 0.693
+        brier         mean squared error of the probability; a coin has 0.25
+        ece           expected calibration error, 10 bins, both orders of each pair
+        folded_ece    the same of the confidence max(p, 1 - p)
+        adaptive_ece  the same over bins that hold equally many
+        mce, ace      largest and mean gap of the bins
+        pairs         pairs measured
+        dropped       rows left out: without usable content, or longer than --max-length
+
+      --validation adds what a temperature does that is fitted there; --slices the figures of parts; \
+      --style-control what is left without length and Markdown, fitted on the validation pairs or, \
+      without them, across folds of prompts. --json and --report have all of it, with 95 % \
+      bootstrap intervals over prompts. Every key is defined in Documentation/Calibration.md.
+
+      --answers measures a judge that gives no probabilities, by how far its samples agree; rows are \
+      {"samples": ["A", "A", "B"], "answer": "A"}.
 
         plumb evaluate --model DIR --data test.jsonl.zst
+        plumb evaluate --model DIR --data test.jsonl.zst --validation validation.jsonl.zst --json --report out.html
+        plumb evaluate --model DIR --data test.jsonl.zst --slices source,length --style-control length
+        plumb evaluate --answers samples.jsonl
       """)
 
-  @OptionGroup var model: ModelOptions
+  @Option(
+    help: ArgumentHelp(
+      "The preference model: a folder with config.json and model.safetensors, such as a stage of a run.",
+      valueName: "dir"),
+    completion: .directory)
+  var model: String?
 
   @Option(
     help: ArgumentHelp(
       "Pairs: .jsonl, .jsonl.gz, .jsonl.zst, or a list in a .json.", valueName: "file"),
     completion: .file())
-  var data: String
+  var data: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Pairs to fit the temperature and the style control on; those that share a prompt with the data are left out.",
+      valueName: "file"),
+    completion: .file())
+  var validation: String?
+
+  @Option(help: ArgumentHelp("Sampled answers of a judge, instead of a model.", valueName: "file"))
+  var answers: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Figures of parts, by any of source, length, longer, margin, turns, or all.",
+      valueName: "names"))
+  var slices: String?
+
+  @Option(
+    defaultAsFlag: "all",
+    help: ArgumentHelp(
+      "Take out the style: any of length, lists, headers, bold, or all.", valueName: "names"))
+  var styleControl: String?
+
+  @Option(help: ArgumentHelp("Bins of the calibration errors.", valueName: "n"))
+  var bins = 10
+
+  @Flag(help: "Print everything: intervals, reliability bins, all slices and the style.")
+  var json = false
+
+  @Option(
+    help: ArgumentHelp("Write a page with everything.", valueName: "html"), completion: .file())
+  var report: String?
 
   @Option(
     help: ArgumentHelp(
@@ -41,73 +92,151 @@ struct EvaluateCommand: ParsableCommand {
       valueName: "n"))
   var maxLength: Int?
 
+  @Option(help: ArgumentHelp("Bootstrap draws for the intervals; 0 for none.", valueName: "n"))
+  var resamples = 1000
+
+  @Option(help: ArgumentHelp("Seed of the bootstrap and of the folds.", valueName: "n"))
+  var seed: UInt64 = 0
+
   @OptionGroup var threads: ThreadOptions
 
   func validate() throws {
     if let maxLength, maxLength < 1 {
       throw ValidationError("--max-length: expected 1 or more, found \(maxLength)")
     }
+    guard (1...1000).contains(bins) else {
+      throw ValidationError("--bins: expected a number from 1 to 1000, found \(bins)")
+    }
+    guard (0...100_000).contains(resamples) else {
+      throw ValidationError("--resamples: expected a number from 0 to 100000, found \(resamples)")
+    }
+    _ = try options()
+    if answers != nil {
+      for (name, isGiven) in [
+        ("--model", model != nil), ("--data", data != nil), ("--validation", validation != nil),
+        ("--slices", slices != nil), ("--style-control", styleControl != nil),
+        ("--max-length", maxLength != nil),
+      ] where isGiven {
+        throw ValidationError("--answers: expected no \(name), since no model is run")
+      }
+      return
+    }
+    guard model != nil else { throw ValidationError("expected --model DIR, or --answers FILE") }
+    guard let data else { throw ValidationError("expected --data FILE") }
+    if data == "-", validation == "-" {
+      throw ValidationError("--validation: standard input is taken by --data")
+    }
+  }
+
+  /// What to find out: what was asked for, or everything for `--json` and `--report`.
+  private func options() throws -> AnalysisOptions {
+    let isComplete = json || report != nil
+    var options = AnalysisOptions()
+    options.bins = bins
+    options.seed = seed
+    options.slices =
+      try slices.map { try NameList.parse($0, option: "--slices") }
+      ?? (isComplete ? SliceKey.allCases : [])
+    options.style =
+      try styleControl.map { try NameList.parse($0, option: "--style-control") }
+      ?? (isComplete ? StyleFeature.allCases : nil)
+    // The figures of all pairs alone show no interval.
+    let hasIntervals =
+      isComplete || validation != nil || slices != nil || styleControl != nil || answers != nil
+    options.resamples = hasIntervals ? resamples : 0
+    return options
   }
 
   func run() throws {
     threads.configure()
-    let judging = try JudgingModel(path: model.model)
-    let (groups, dropped) = try pairs(for: judging)
-    let metrics: Calibration
-    do {
-      metrics = try PreferenceEvaluation(model: judging.model, pairs: groups).metrics
-    } catch PreferenceError.notFinite(_, let what, let value) {
-      throw CommandFailure("\(model.model): expected a finite \(what), found \(value)")
+    if let report { try requireFolder(of: report) }
+    let options = try options()
+    if let answers {
+      let found = try AnswersEvaluation(answers)
+      let (all, sources) = found.analysis(
+        bins: bins, resamples: options.resamples, seed: seed)
+      try StandardOutput().write(lines: [found.object(all, sources: sources)])
+      try write(found.report(all, file: answers))
+      return
     }
-    try StandardOutput().write(lines: [
-      .fields([
-        "accuracy": .number(metrics.accuracy), "nll": .number(metrics.nll),
-        "brier": .number(metrics.brier), "ece": .number(metrics.ece),
-        "folded_ece": .number(metrics.foldedECE), "pairs": .integer(metrics.pairs),
-        "dropped": .integer(dropped),
-      ])
-    ])
-  }
-
-  /// The pairs as token ids, and how many rows were left out.
-  private func pairs(for judging: JudgingModel) throws -> (groups: [PreferenceGroup], dropped: Int)
-  {
+    guard let model, let data else { return }
+    let judging = try JudgingModel(path: model)
     let context = judging.configuration.maximumPositions
     let limit = min(maxLength ?? context, context)
-    let groups: [PreferenceGroup]
-    let rowCount: Int
-    if let encoder = judging.texts.encoder {
-      let source = data == "-" ? RowReader.standardInput : URL(filePath: data)
-      let (pairs, report) = try DataFile.preferencePairs(source)
-      groups = PreferenceGroup.encode(pairs, encoder: encoder, maximumTokens: limit).groups
-      rowCount = report.rows
-    } else {
-      let pairs = try tokenPairs(for: judging)
-      groups = pairs.filter { pair in
-        pair.responses.allSatisfy { judging.readout.prepared($0).count <= limit }
+    let test = try EvaluationPairs(data, for: judging, limit: limit)
+    let fitted = try validation.map { try EvaluationPairs($0, for: judging, limit: limit) }
+    if styleControl != nil, test.facts.allSatisfy({ $0.chosen == nil }) {
+      throw CommandFailure("\(data): --style-control: expected rows with texts, found token ids")
+    }
+    if let fitted, let validation {
+      try requireOtherPrompts(fitted, test: test, file: validation)
+    }
+
+    var progress = RowProgress(total: test.groups.count + (fitted?.groups.count ?? 0))
+    func scored(_ pairs: EvaluationPairs) throws -> [ScoredPair] {
+      do {
+        return pairs.scored(
+          try PreferenceEvaluation(model: judging.model, pairs: pairs.groups) {
+            progress.advance(rows: $0)
+          }.logOdds)
+      } catch PreferenceError.notFinite(_, let what, let value) {
+        throw CommandFailure("\(model): expected a finite \(what), found \(value)")
       }
-      rowCount = pairs.count
     }
-    guard !groups.isEmpty else {
-      throw DataError(
-        .noUsableRows, file: data, "every pair is too long",
-        expected: "at least one of up to \(limit) tokens", found: "none in \(rowCount) rows")
+    let testPairs = try scored(test)
+    let validationPairs = try fitted.map(scored) ?? []
+    progress.finish()
+    let analysis = PreferenceAnalysis(testPairs, validation: validationPairs, options: options)
+    if options.style != nil, analysis.style == nil {
+      StandardError.write(
+        "plumb: the style was left out: it needs texts of at least two prompts, or --validation\n")
     }
-    return (groups, rowCount - groups.count)
+    try StandardOutput().write(lines: [
+      EvaluationJSON.object(
+        of: analysis, dropped: test.dropped, isComplete: json, kind: judging.kind)
+    ])
+    let leftOut = test.dropped.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
+    try write(
+      Report(
+        title: "Preference model",
+        lead: "How well \(judging.kind) predicts what people chose.",
+        facts: [
+          .init("model", model), .init("data", data), .init("pairs", "\(testPairs.count)"),
+          .init("left out", leftOut.isEmpty ? "none" : leftOut.joined(separator: ", ")),
+          .init("seed", "\(seed)"),
+        ] + (validation.map { [.init("validation", $0)] } ?? []),
+        sections: analysis.sections))
   }
 
-  private func tokenPairs(for judging: JudgingModel) throws -> [PreferenceGroup] {
-    let decoder = PreferenceRowDecoder(model: judging)
-    var reader = try RowReader(data)
-    var pairs: [PreferenceGroup] = []
-    while let row = try reader.next() {
-      let group = try decoder.tokens(row)
-      guard group.responses.count == 2 else {
-        throw row.unknownForm(expected: "\"chosen_tokens\" and \"rejected_tokens\"")
-      }
-      pairs.append(group)
+  private func write(_ page: @autoclosure () -> Report) throws {
+    guard let report else { return }
+    try AtomicFile.write(page().html, to: URL(filePath: report))
+  }
+
+  /// Refuses a page that could not be written, before the model has run for an hour.
+  private func requireFolder(of report: String) throws {
+    let folder = URL(filePath: report).deletingLastPathComponent().path
+    var isDirectory = false
+    guard FileManager.default.fileExists(atPath: folder, isDirectory: &isDirectory), isDirectory
+    else { throw CommandFailure("\(report): expected a folder \(folder), found none") }
+    if FileManager.default.fileExists(atPath: report, isDirectory: &isDirectory), isDirectory {
+      throw CommandFailure("\(report): expected a file to write, found a folder")
     }
-    if pairs.isEmpty { throw reader.emptiness }
-    return pairs
+  }
+
+  /// Refuses a validation file of which nothing is left without the prompts of the data.
+  private func requireOtherPrompts(
+    _ validation: EvaluationPairs, test: EvaluationPairs, file: String
+  ) throws {
+    let prompts = Set(test.facts.map(\.prompt))
+    let shared = validation.facts.filter { prompts.contains($0.prompt) }.count
+    if shared == validation.facts.count {
+      throw CommandFailure(
+        "\(file): expected pairs of prompts that --data does not have, found none among \(shared)")
+    }
+    if shared > 0 {
+      StandardError.write(
+        "plumb: \(file): \(shared) pairs share a prompt with --data and are left out of the fits\n")
+    }
   }
 }

@@ -62,6 +62,15 @@ struct JudgingModel {
   /// Where the head reads.
   var readout: Readout { model.readout }
 
+  /// What kind of model it is, in words.
+  var kind: String {
+    switch model {
+    case .reward: "a reward model"
+    case .generalPreference: "a general preference model"
+    case .pair: "a pair model"
+    }
+  }
+
   /// Whether the prompt must be known apart from the response.
   var needsPrompt: Bool {
     guard case .generalPreference(let model) = model else { return false }
