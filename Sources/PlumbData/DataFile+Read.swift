@@ -46,7 +46,8 @@ extension DataFile {
     _ convert: (DataRow) -> Result<[Row], DropReason>
   ) throws -> (rows: [Row], report: DataReport) {
     var reader = try RowReader(contentsOf: url)
-    let decoder = RowDecoder(url)
+    var decoder = RowDecoder(url)
+    decoder.groupField = options.groupField
     var report = DataReport(file: url.path, kind: kind)
     var rows: [Row] = []
     while report.rows < options.maximumRows ?? .max, let (line, value) = try reader.next() {

@@ -10,6 +10,8 @@ public struct ReadOptions: Sendable {
   public var maximumPromptCharacters: Int?
   /// The longest answer in characters (Unicode scalars); longer rows are dropped and counted.
   public var maximumResponseCharacters: Int?
+  /// The key under which a row says who chose; see ``PreferencePair/group``.
+  public var groupField = "group"
   /// Reading stops after this many rows of the file.
   public var maximumRows: Int?
 

@@ -32,6 +32,7 @@ extension PreferencePair: JSONRepresentable {
     fields.append(JSONField(key: "chosen", value: .string(chosen)))
     fields.append(JSONField(key: "rejected", value: .string(rejected)))
     if let margin { fields.append(JSONField(key: "margin", value: .number(margin))) }
+    if let group { fields.append(JSONField(key: "group", value: .string(group))) }
     return .object(fields)
   }
 }

@@ -30,11 +30,13 @@ public struct PreferencePair: PromptRecord {
   public var rejected: String
   /// By how much the chosen one is better, in the units of the source (votes, score points).
   public var margin: Double?
+  /// Who chose: the annotator or the group of annotators, where the row says so.
+  public var group: String?
 
   /// A pair from its parts.
   public init(
     id: String, source: String, prompt: [Message], chosen: String, rejected: String,
-    margin: Double? = nil
+    margin: Double? = nil, group: String? = nil
   ) {
     self.id = id
     self.source = source
@@ -42,6 +44,7 @@ public struct PreferencePair: PromptRecord {
     self.chosen = chosen
     self.rejected = rejected
     self.margin = margin
+    self.group = group
   }
 }
 

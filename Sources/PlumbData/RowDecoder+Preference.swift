@@ -91,7 +91,7 @@ extension RowDecoder {
     return .pair(
       PreferencePair(
         id: fields.id, source: fields.source, prompt: prompt, chosen: chosen, rejected: rejected,
-        margin: margin))
+        margin: margin, group: fields.name(under: groupField)))
   }
 }
 

@@ -35,6 +35,8 @@ struct RowDecoder {
   let file: String
   /// The name of the file without folder and extensions, for rows that name no source.
   let source: String
+  /// The key under which a pair says who chose.
+  var groupField = "group"
 
   /// The row, and the name of its schema; throws ``DataError`` if the keys or types fit none.
   func decode(_ json: JSONValue, line: Int) throws -> (row: DataRow, schema: String) {

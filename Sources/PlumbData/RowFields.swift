@@ -37,6 +37,12 @@ struct RowFields {
     return nil
   }
 
+  /// A text or a whole number as a name; nil where there is none, or an empty one.
+  func name(under key: String) -> String? {
+    let name = json[key]?.string ?? json[key]?.integer.map(String.init)
+    return name.flatMap { trimmed($0).isEmpty ? nil : $0 }
+  }
+
   func fault(_ key: String, expected: String, found value: JSONValue?) -> DataError {
     let excerpt = value.map { value in
       let text = value.serialized()

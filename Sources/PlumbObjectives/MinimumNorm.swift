@@ -7,22 +7,7 @@
 /// - Returns: K weights.
 public func minimumNormWeights(gradients: [[Float]]) -> [Double] {
   precondition(!gradients.isEmpty, "minimumNormWeights: expected at least one gradient, found none")
-  for gradient in gradients {
-    precondition(
-      gradient.count == gradients[0].count,
-      "minimumNormWeights: expected \(gradients[0].count) entries in each gradient, found "
-        + "\(gradient.count)")
-  }
-  var gram = [[Double]](
-    repeating: [Double](repeating: 0, count: gradients.count), count: gradients.count)
-  for i in gradients.indices {
-    for j in i..<gradients.count {
-      let product = zip(gradients[i], gradients[j]).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
-      gram[i][j] = product
-      gram[j][i] = product
-    }
-  }
-  return minimumNormWeights(gram: gram)
+  return minimumNormWeights(gram: gramMatrix(gradients))
 }
 
 /// The weights on the simplex that make `wᵀ G w` smallest, given the inner products of the gradients.

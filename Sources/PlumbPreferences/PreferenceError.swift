@@ -20,6 +20,8 @@ public enum PreferenceError: Error, Hashable, Sendable, CustomStringConvertible 
   case notFinite(row: Int, what: String, value: String)
   /// A judge answered with a wrong number of scores.
   case wrongCount(judge: String, expected: Int, found: Int)
+  /// A judge answered without scores where scores are needed.
+  case scoresNeeded(judge: String, row: Int)
   /// A model reads at another id than the one with which its tokenizer ends a text.
   case endOfTextDiffers(model: Int, tokenizer: Int)
   /// There is nothing to evaluate on.
@@ -57,6 +59,8 @@ public enum PreferenceError: Error, Hashable, Sendable, CustomStringConvertible 
       "row \(row): \(what) is \(value); expected a finite number"
     case .wrongCount(let judge, let expected, let found):
       "judge '\(judge)': expected \(expected) scores, one for each response, found \(found)"
+    case .scoresNeeded(let judge, let row):
+      "judge '\(judge)', row \(row): expected one score per response, found preferences only"
     case .endOfTextDiffers(let model, let tokenizer):
       "the model reads at token \(model), but its tokenizer ends a text with token \(tokenizer)"
     case .noPairs:

@@ -159,15 +159,23 @@ public struct RewardModel: Sendable {
   }
 
   private func outputs(hidden: Tensor, rows: [Int]) -> Tensor {
-    var state = hidden.rows(at: rows)
-    if let weight = headIDs.hiddenWeight {
-      state = linear(
-        state, weight: parameters[weight], bias: headIDs.hiddenBias.map { parameters[$0] }
-      ).relu()
-    }
-    let output = linear(
-      state, weight: parameters[headIDs.outputWeight],
-      bias: headIDs.outputBias.map { parameters[$0] })
-    return output.reshaped([rows.count])
+    outputs(features: features(hidden: hidden, rows: rows))
+  }
+
+  /// What the last linear layer of the head reads at some rows, [M, H].
+  func features(hidden: Tensor, rows: [Int]) -> Tensor {
+    let state = hidden.rows(at: rows)
+    guard let weight = headIDs.hiddenWeight else { return state }
+    return linear(
+      state, weight: parameters[weight], bias: headIDs.hiddenBias.map { parameters[$0] }
+    ).relu()
+  }
+
+  /// The last linear layer of the head, [M].
+  func outputs(features: Tensor) -> Tensor {
+    linear(
+      features, weight: parameters[headIDs.outputWeight],
+      bias: headIDs.outputBias.map { parameters[$0] }
+    ).reshaped([features.shape[0]])
   }
 }
