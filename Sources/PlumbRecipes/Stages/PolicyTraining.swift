@@ -159,20 +159,28 @@ func rewardModel(_ context: StageContext, _ reference: String) throws -> RewardM
 func modelJudge(
   _ context: StageContext, _ reference: String, policy: ConversationEncoder
 ) throws -> (judge: any Judge, configuration: DecoderConfiguration) {
-  let folder = try context.artifact(reference)
+  try modelJudge(
+    context.artifact(reference), name: reference, stage: context.stage, policy: policy)
+}
+
+/// The preference model of a folder as a judge of a policy with this encoder.
+///
+/// - Throws: where model and policy have other tokenizers or templates, naming both.
+func modelJudge(
+  _ folder: URL, name: String, stage: String, policy: ConversationEncoder
+) throws -> (judge: any Judge, configuration: DecoderConfiguration) {
   let encoder = try ConversationEncoder.load(from: folder)
   let model = try loadPreferenceModel(directory: folder)
   try requireFit(
-    reference, stage: context.stage, configuration: model.decoder.configuration, encoder: encoder,
-    longest: 0)
+    name, stage: stage, configuration: model.decoder.configuration, encoder: encoder, longest: 0)
   let judge: any Judge =
     switch model {
     case .reward(let model):
-      try RewardModelJudge(model: model, encoder: encoder, policy: policy, name: reference)
+      try RewardModelJudge(model: model, encoder: encoder, policy: policy, name: name)
     case .generalPreference(let model):
-      try GeneralPreferenceJudge(model: model, encoder: encoder, policy: policy, name: reference)
+      try GeneralPreferenceJudge(model: model, encoder: encoder, policy: policy, name: name)
     case .pair(let model):
-      try PairPreferenceJudge(model: model, encoder: encoder, policy: policy, name: reference)
+      try PairPreferenceJudge(model: model, encoder: encoder, policy: policy, name: name)
     }
   return (judge, model.decoder.configuration)
 }

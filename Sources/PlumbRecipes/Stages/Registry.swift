@@ -3,6 +3,7 @@ extension StageRegistry {
   public static let standard = StageRegistry([
     TokenizerStage.self, PretrainStage.self, DataStage.self, RewardModelStage.self,
     GeneralPreferenceStage.self, SFTStage.self, PPOStage.self, DPOStage.self, GPOStage.self,
-    CompareStage.self, PairPreferenceStage.self, ZeroShotStage.self,
+    CompareStage.self, PairPreferenceStage.self, ZeroShotStage.self, MoreStage.self,
+    BestOfNStage.self, MaxMinStage.self,
   ])
 }

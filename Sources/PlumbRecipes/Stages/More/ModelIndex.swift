@@ -1,0 +1,74 @@
+import Foundation
+import PlumbModels
+import PlumbPreferences
+import PlumbTokenizers
+
+/// `models.json`: the preference models that a stage with many trainings has written.
+struct ModelIndex: Codable {
+  static let fileName = "models.json"
+
+  /// One model, or several that judge together.
+  struct Entry: Codable, Hashable {
+    /// Unique in the file.
+    var name: String
+    /// How it was made; entries of one scheme differ by their seed, and by the source of a `top` model.
+    var scheme: String
+    /// From 1.
+    var seed: Int
+    /// Folders of the models, from the index's folder.
+    var members: [String]
+    /// How several models judge together.
+    var rule: CombinedJudge.Rule
+    /// The mean over the sources of the share of test pairs that are put right; nil if not measured.
+    var accuracy: Double?
+    /// The mean over the sources of the expected calibration error; nil if not measured.
+    var ece: Double?
+  }
+
+  var models: [Entry]
+
+  func write(to folder: URL) throws {
+    try RunFiles.write(json: self, to: folder.appending(path: Self.fileName))
+  }
+}
+
+/// A preference model that answers are chosen by, with where it lies and what is known of it.
+struct ListedModel {
+  let entry: ModelIndex.Entry
+  let folders: [URL]
+
+  /// The models of a stage or folder: those that its `models.json` lists, or the one that it is.
+  static func all(in reference: String, _ context: StageContext) throws -> [ListedModel] {
+    let folder = try context.artifact(reference)
+    let file = folder.appending(path: ModelIndex.fileName)
+    if let index = try RunFiles.read(json: ModelIndex.self, from: file) {
+      return try index.models.map { entry in
+        guard !entry.members.isEmpty else {
+          throw RunError.damaged(
+            path: file.relativePath, detail: "'\(entry.name)' has no members, expected at least one"
+          )
+        }
+        return ListedModel(
+          entry: entry, folders: entry.members.map { folder.appending(path: $0) })
+      }
+    }
+    let figures = try context.figures(of: reference) ?? []
+    return [
+      ListedModel(
+        entry: ModelIndex.Entry(
+          name: reference, scheme: reference, seed: 1, members: ["."], rule: .mean,
+          accuracy: figures.first { $0.name == "test_accuracy" }?.value,
+          ece: figures.first { $0.name == "test_ece" }?.value), folders: [folder])
+    ]
+  }
+
+  /// The model as a judge of a policy with this encoder.
+  /// - Throws: where the tokenizers differ, or a folder holds no preference model.
+  func judge(stage: String, policy: ConversationEncoder) throws -> any Judge {
+    let judges = try folders.map {
+      try modelJudge($0, name: entry.name, stage: stage, policy: policy).judge
+    }
+    return judges.count == 1
+      ? judges[0] : CombinedJudge(judges, rule: entry.rule, name: entry.name)
+  }
+}

@@ -1,0 +1,159 @@
+import Foundation
+import PlumbData
+import PlumbPreferences
+import PlumbTestSupport
+import PlumbTokenizers
+import Testing
+
+@testable import PlumbRecipes
+
+@Suite struct MaxMinStageTests {
+  /// Annotators of two opposite tastes on the same prompts: some want "please", fewer want it not.
+  static func write(to folder: URL, annotators: (polite: Int, blunt: Int), named: Bool = true)
+    throws -> [String: String]
+  {
+    var files: [String: String] = [:]
+    for (part, tasks) in [
+      ("train", TinyData.tasks[..<120]), ("validation", TinyData.tasks[120..<144]),
+      ("test", TinyData.tasks[144...]),
+    ] {
+      for (source, count) in [("polite", annotators.polite), ("blunt", annotators.blunt)] {
+        let pairs = tasks.enumerated().filter { $0.offset % 7 < count * 2 }.map { index, task in
+          let (kind, plain) = (
+            TinyData.answer("please", task, index), TinyData.answer("just", task, index)
+          )
+          return PreferencePair(
+            id: "\(source)-\(index)", source: source, prompt: TinyData.prompt(task),
+            chosen: source == "polite" ? kind : plain, rejected: source == "polite" ? plain : kind,
+            group: named ? "\(index % count + 1)" : nil)
+        }
+        let url = folder.appending(path: "\(source).\(part).jsonl")
+        try DataFile.write(pairs, to: url)
+        files["\(source).\(part)"] = url.path
+      }
+    }
+    return files
+  }
+
+  static func yaml(
+    _ world: TinyWorld, _ files: [String: String], settings: String = "group_by: annotator"
+  ) -> String {
+    func source(_ name: String) -> String {
+      """
+      {name: \(name), train: ['\(files["\(name).train"] ?? "")'],
+                validation: ['\(files["\(name).validation"] ?? "")'],
+                test: ['\(files["\(name).test"] ?? "")']}
+      """
+    }
+    return """
+      name: mixture
+      seed: 4
+      threads: 2
+      stages:
+        max-min:
+          model: '\(world("pretrain"))'
+          sources: [\(source("polite")),
+            \(source("blunt"))]
+          iterations: 4
+          seeds: 1
+          batch_pairs: 16
+          max_length: 64
+          optimizer: {learning_rate: 0.003}
+          \(settings)
+      """
+  }
+
+  @Test func oppositeTastesAreFoundExactlyAndTheMinorityGains() throws {
+    let (world, folder) = (try TinyWorld.shared(), try TemporaryFolder())
+    let files = try Self.write(to: folder.url, annotators: (3, 2))
+    let run = folder.url.appending(path: "run")
+    let summary = try runTiny(Self.yaml(world, files), in: run)
+    let figures = summary.figures
+    #expect(try #require(figures["max-min/purity/seed1"]).value == 1)
+    #expect(try #require(figures["max-min/purity/seed1"]).sampleSize == 5)
+    // One model for all cannot serve both; the mixture serves each.
+    let single = try #require(figures["max-min/single/accuracy/blunt"]).value
+    let mixture = try #require(figures["max-min/mixture/accuracy/blunt"]).value
+    #expect(single < 0.6)
+    #expect(mixture > 0.9)
+    #expect(try #require(figures["max-min/mixture/accuracy/polite"]).value > 0.9)
+    #expect(try #require(figures["max-min/least_rise_of_objective/seed1"]).value >= 0)
+    #expect(summary.claims.count == 3 && summary.claims.allSatisfy(\.held))
+
+    // The models that are listed judge together by the lowest normalised reward.
+    let index = try #require(
+      try RunFiles.read(
+        json: ModelIndex.self, from: run.appending(path: "stages/max-min/models.json")))
+    #expect(index.models.map(\.rule) == [.mean, .minimum])
+    #expect(index.models.map(\.members.count) == [1, 2])
+    for entry in index.models {
+      for member in entry.members {
+        let model = try RewardModel(
+          directory: run.appending(path: "stages/max-min/\(member)"))
+        #expect(model.normalisation != nil)
+      }
+    }
+  }
+
+  /// A source with its labels turned round is the opposite taste, whose people are dealt.
+  @Test func labelsCanBeTurnedRoundAndPeopleDealt() throws {
+    let (world, folder) = (try TinyWorld.shared(), try TemporaryFolder())
+    var files = try Self.write(to: folder.url, annotators: (3, 3), named: false)
+    for part in ["train", "validation", "test"] { files["blunt.\(part)"] = files["polite.\(part)"] }
+    let yaml = Self.yaml(
+      world, files, settings: "group_by: dealt\n    annotators_per_source: 3"
+    ).replacing("{name: blunt,", with: "{name: blunt, opposite: true,")
+    let summary = try runTiny(yaml, in: folder.url.appending(path: "run"))
+    let purity = try #require(summary.figures["max-min/purity/seed1"])
+    #expect(purity.value == 1 && purity.sampleSize == 6)
+    // Equally many pairs: there is no minority to speak of.
+    #expect(summary.claims.isEmpty)
+  }
+
+  @Test func anInterruptedMixtureEndsInTheSameBytes() throws {
+    let world = try TinyWorld.shared()
+    let (straight, interrupted, data) = (
+      try TemporaryFolder(), try TemporaryFolder(), try TemporaryFolder()
+    )
+    let files = try Self.write(to: data.url, annotators: (2, 2))
+    let yaml = Self.yaml(world, files, settings: "group_by: source\n    epochs: 0.3")
+    try runTiny(yaml, in: straight.url)
+    var stops = 0
+    while true {
+      var polls = 0
+      do {
+        try runTiny(yaml, in: interrupted.url, mode: .resuming) {
+          polls += 1
+          // Within a cell that needs more polls it would start again for ever.
+          return polls > 22
+        }
+        break
+      } catch is RunInterruption {
+        stops += 1
+        try #require(stops < 9)
+      }
+    }
+    #expect(stops > 0)
+    for file in [
+      "metrics.jsonl", "summary.json", "stages/max-min/models.json",
+      "stages/max-min/cells/mixture-seed1/cluster-2/model.safetensors",
+    ] { #expect(try straight.data(file) == interrupted.data(file), "\(file)") }
+  }
+
+  @Test func unnamedPeopleAndTooFewGroupsAreReported() throws {
+    let (world, folder) = (try TinyWorld.shared(), try TemporaryFolder())
+    let files = try Self.write(to: folder.url, annotators: (2, 2), named: false)
+    let seen = Warnings()
+    let summary = try runTiny(
+      Self.yaml(
+        world, files,
+        settings:
+          "group_by: annotator\n    clusters: 3\n    epochs: 0.2\n    keep_models: false"),
+      in: folder.url.appending(path: "run"), observers: [seen])
+    let text = seen.texts.joined(separator: "\n")
+    #expect(text.contains("no row names an annotator under 'group'"), "\(text)")
+    #expect(text.contains("2 group(s) cannot fill 3 clusters"), "\(text)")
+    #expect(summary.figures["max-min/mixture/accuracy"] != nil)
+    #expect(!folder.exists("run/stages/max-min/models.json"))
+  }
+}
