@@ -20,6 +20,19 @@ extension [Figure] {
   subscript(_ name: String) -> Figure? { first { $0.name == name } }
 }
 
+@Suite struct HeldOutMeasureTests {
+  /// The light figures are those of `Calibration`.
+  @Test func measuresAreThoseOfCalibration() {
+    let logOdds = [-2.1, -0.4, 0, 0.1, 0.3, 0.8, 1.9, 7, -11]
+    let expected = Calibration(rewardDifferences: logOdds)
+    expectClose(HeldOutSources.Measure.accuracy(logOdds), expected.accuracy, absolute: 1e-12)
+    expectClose(HeldOutSources.Measure.ece(logOdds), expected.ece, absolute: 1e-12)
+    expectClose(HeldOutSources.Measure.nll(logOdds), expected.nll, absolute: 1e-12)
+    expectClose(
+      HeldOutSources.Measure.spread(logOdds), logOdds.map(abs).reduce(0, +) / 9, absolute: 1e-12)
+  }
+}
+
 @Suite struct MoreStageTests {
   static func source(_ name: String, _ world: TinyWorld, part: String = "train") -> String {
     """

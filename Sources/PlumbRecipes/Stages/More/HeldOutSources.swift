@@ -1,3 +1,4 @@
+import Foundation
 import PlumbEvaluation
 import PlumbPreferences
 import PlumbTensors
@@ -30,12 +31,22 @@ struct HeldOutSources {
     /// The mean size of the difference of rewards: "over-rewarding" makes it large.
     case spread
 
+    /// The same figures as `Calibration`'s, one at a time: a bootstrap asks for them thousands of times.
     func callAsFunction(_ logOdds: [Double]) -> Double {
+      let count = Double(max(1, logOdds.count))
       switch self {
-      case .accuracy: Calibration(rewardDifferences: logOdds).accuracy
-      case .ece: Calibration(rewardDifferences: logOdds).ece
-      case .nll: Calibration(rewardDifferences: logOdds).nll
-      case .spread: logOdds.reduce(0) { $0 + abs($1) } / Double(logOdds.count)
+      case .accuracy:
+        return logOdds.reduce(0) { $0 + ($1 > 0 ? 1 : $1 == 0 ? 0.5 : 0) } / count
+      case .ece:
+        var bins = ReliabilityBins(10)
+        for difference in logOdds {
+          bins.add(1 / (1 + exp(-difference)), 1)
+          bins.add(1 / (1 + exp(difference)), 0)
+        }
+        return bins.expectedError
+      case .nll:
+        return logOdds.reduce(0) { $0 + max(-$1, 0) + log1p(exp(-abs($1))) } / count
+      case .spread: return logOdds.reduce(0) { $0 + abs($1) } / count
       }
     }
   }
