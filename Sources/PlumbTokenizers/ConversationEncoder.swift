@@ -12,7 +12,7 @@ public struct ConversationEncoder: Sendable {
   /// The id of `<|endoftext|>`, or of what stands in for it.
   public let endOfText: Int
   /// What a reward model reads behind a response.
-  public let scoredEnding: ScoredEnding
+  public var scoredEnding: ScoredEnding
   /// Tokens at which a response is over.
   public let stopTokens: Set<Int>
 

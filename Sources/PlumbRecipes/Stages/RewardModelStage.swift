@@ -15,6 +15,9 @@ public struct RewardModelConfiguration: StageConfiguration {
   public var model = ""
   /// The head: `worldpm` (two layers, read at the first end-of-text token) or `linear`.
   public var head = RewardHeadChoice.worldpm
+  /// What the head reads behind a response: `end-of-text` (the end of the turn and `<|endoftext|>`),
+  /// `turn` (the end of the turn as the template renders it; for a `linear` head), or `as-model`.
+  public var ending = RewardEndingChoice.asModel
   /// Files of preference pairs to train on.
   public var train: [String] = []
   /// Files whose loss decides which weights are kept; none keeps the last.
@@ -47,6 +50,9 @@ public struct RewardModelConfiguration: StageConfiguration {
     try require("model", !model.isEmpty, "a stage or a model folder", "nothing")
     try require("train", !train.isEmpty, "at least one file", "none")
     try require(
+      "ending", ending != .turn || head == .linear,
+      "end-of-text for the head 'worldpm', which reads <|endoftext|>", "turn")
+    try require(
       "centering", (0...1e6).contains(centering), "a number from 0 to 1000000", centering)
     try validatePairTraining(
       epochs: epochs, batch: batchPairs, maxLength: maxLength, validations: validations,
@@ -60,6 +66,21 @@ public enum RewardHeadChoice: String, Codable, Sendable, CaseIterable {
   case linear
 
   var head: RewardModel.Head { self == .worldpm ? .worldPM : .linear }
+}
+
+/// What a recipe can ask the head to read behind a response.
+public enum RewardEndingChoice: String, Codable, Sendable, CaseIterable {
+  case asModel = "as-model"
+  case endOfText = "end-of-text"
+  case turn
+
+  var ending: ScoredEnding? {
+    switch self {
+    case .asModel: nil
+    case .endOfText: .endOfText
+    case .turn: .turn
+    }
+  }
 }
 
 /// Refuses sizes that cannot be meant, for stages that train on pairs or rows.
@@ -95,7 +116,8 @@ struct RewardModelStage: Stage {
 
   func run(_ context: StageContext) throws -> StageResult {
     let source = try context.artifact(configuration.model)
-    let encoder = try ConversationEncoder.load(from: AdapterFolder.tokenizerFolder(of: source))
+    var encoder = try ConversationEncoder.load(from: AdapterFolder.tokenizerFolder(of: source))
+    encoder.scoredEnding = configuration.ending.ending ?? encoder.scoredEnding
     var model = try initialModel(context, source, encoder: encoder)
     try requireFit(
       configuration.model, stage: context.stage, configuration: model.decoder.configuration,
