@@ -87,6 +87,7 @@ extension PreferenceError {
     case .endOfTextMissing(let row): .endOfTextMissing(row: row + rows)
     case .promptNeeded(let row): .promptNeeded(row: row + rows)
     case .pairNeeded(let row, let found): .pairNeeded(row: row + rows, found: found)
+    case .scoresNeeded(let judge, let row): .scoresNeeded(judge: judge, row: row + rows)
     case .notFinite(let row, let what, let value):
       .notFinite(row: row + rows, what: what, value: value)
     case .unknownArchitecture, .invalidConfiguration, .wrongCount, .endOfTextDiffers, .noPairs,
