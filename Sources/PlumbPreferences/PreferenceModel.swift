@@ -40,6 +40,9 @@ public enum PreferenceModel: Sendable {
     }
   }
 
+  /// What sequences must keep to.
+  public var limits: SequenceLimits { SequenceLimits(decoder.configuration) }
+
   /// The longest sequence that the model makes of a group, in tokens: what its context must hold.
   ///
   /// Rewards and embeddings read each response after the prompt; a pair model reads both together.
