@@ -33,6 +33,9 @@ extension PreferencePair: JSONRepresentable {
     fields.append(JSONField(key: "rejected", value: .string(rejected)))
     if let margin { fields.append(JSONField(key: "margin", value: .number(margin))) }
     if let group { fields.append(JSONField(key: "group", value: .string(group))) }
+    if let probability {
+      fields.append(JSONField(key: "probability", value: .number(probability)))
+    }
     return .object(fields)
   }
 }

@@ -32,11 +32,13 @@ public struct PreferencePair: PromptRecord {
   public var margin: Double?
   /// Who chose: the annotator or the group of annotators, where the row says so.
   public var group: String?
+  /// How sure it is that the chosen one is better, 0...1, where people disagreed; nil means sure.
+  public var probability: Double?
 
   /// A pair from its parts.
   public init(
     id: String, source: String, prompt: [Message], chosen: String, rejected: String,
-    margin: Double? = nil, group: String? = nil
+    margin: Double? = nil, group: String? = nil, probability: Double? = nil
   ) {
     self.id = id
     self.source = source
@@ -45,6 +47,7 @@ public struct PreferencePair: PromptRecord {
     self.rejected = rejected
     self.margin = margin
     self.group = group
+    self.probability = probability
   }
 }
 

@@ -20,18 +20,18 @@ extension RowDecoder {
     case (.text(let chosen), .text(let rejected)):
       if let key = ["messages", "conversations", "conversation"].first(where: fields.has) {
         let prompt = try fields.messages(key)
-        return (pair(fields, prompt, chosen, rejected), "\(key)/chosen/rejected")
+        return (try pair(fields, prompt, chosen, rejected), "\(key)/chosen/rejected")
       }
       if let key = RowFields.promptKeys.first(where: fields.has) {
         let prompt = try fields.prompt()
-        return (pair(fields, prompt, chosen, rejected), "\(key)/chosen/rejected")
+        return (try pair(fields, prompt, chosen, rejected), "\(key)/chosen/rejected")
       }
       guard let first = Transcript.messages(chosen), let second = Transcript.messages(rejected)
       else {
         throw fields.fault(
           "prompt", expected: "a prompt, messages, or answers that start with 'Human:'", found: nil)
       }
-      return (pair(fields, [], first, second), "chosen/rejected transcripts")
+      return (try pair(fields, [], first, second), "chosen/rejected transcripts")
     case (.turns(let chosen), .turns(let rejected)):
       let key = (["messages", "conversations"] + RowFields.promptKeys).first(where: fields.has)
       let prompt =
@@ -41,7 +41,7 @@ extension RowDecoder {
         case .none: [Message]()
         }
       let schema = (key.map { "\($0)/" } ?? "") + "chosen/rejected conversations"
-      return (pair(fields, prompt, chosen, rejected), schema)
+      return (try pair(fields, prompt, chosen, rejected), schema)
     case (.text, .turns):
       throw fields.fault("rejected", expected: "a string as chosen is", found: rejectedValue)
     case (.turns, .text):
@@ -63,7 +63,7 @@ extension RowDecoder {
   /// Two conversations: what they share is the prompt, what differs must be one answer each.
   private func pair(
     _ fields: RowFields, _ prompt: [Message], _ chosen: [Message], _ rejected: [Message]
-  ) -> DataRow {
+  ) throws -> DataRow {
     if chosen == rejected { return .dropped(.identicalResponses) }
     guard let first = chosen.last, let second = rejected.last else {
       return .dropped(.emptyResponse)
@@ -76,12 +76,12 @@ extension RowDecoder {
     // Either the lists hold the answers only, or they repeat the prompt before them.
     let full = shared.isEmpty || shared.starts(with: prompt) ? shared : prompt + shared
     let turns = shared.isEmpty ? prompt : full
-    return pair(fields, turns, first.content, second.content)
+    return try pair(fields, turns, first.content, second.content)
   }
 
   private func pair(
     _ fields: RowFields, _ prompt: [Message], _ chosen: String, _ rejected: String
-  ) -> DataRow {
+  ) throws -> DataRow {
     guard !PromptKey.of(prompt).isEmpty else { return .dropped(.emptyPrompt) }
     let (first, second) = (trimmed(chosen), trimmed(rejected))
     guard !first.isEmpty, !second.isEmpty else { return .dropped(.emptyResponse) }
@@ -91,7 +91,8 @@ extension RowDecoder {
     return .pair(
       PreferencePair(
         id: fields.id, source: fields.source, prompt: prompt, chosen: chosen, rejected: rejected,
-        margin: margin, group: fields.name(under: groupField)))
+        margin: margin, group: fields.name(under: groupField),
+        probability: try fields.probability()))
   }
 }
 

@@ -43,6 +43,15 @@ struct RowFields {
     return name.flatMap { trimmed($0).isEmpty ? nil : $0 }
   }
 
+  /// How sure it is that the chosen answer is better, if the row says so.
+  func probability() throws -> Double? {
+    guard let value = json["probability"], value != .null else { return nil }
+    guard let probability = value.number, (0...1).contains(probability) else {
+      throw fault("probability", expected: "a number from 0 to 1", found: value)
+    }
+    return probability
+  }
+
   func fault(_ key: String, expected: String, found value: JSONValue?) -> DataError {
     let excerpt = value.map { value in
       let text = value.serialized()

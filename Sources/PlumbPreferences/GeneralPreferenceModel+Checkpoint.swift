@@ -22,12 +22,19 @@ extension GeneralPreferenceModel {
         path: folder.json.path, found: folder.architecture)
     }
     let json = folder.json
+    let keys = try folder.plumbKeys()
+    let name = try keys.string("gate", default: Gate.softmax.rawValue)
+    guard let gate = Gate(rawValue: name) else {
+      throw keys.invalid(
+        "gate", expected: Gate.allCases.map(\.rawValue).joined(separator: " or "),
+        found: .string(name))
+    }
     try self.init(
       configuration: folder.configuration,
       options: Options(
         dimension: json.positiveInteger("value_head_dim"),
         normalises: json.boolean("l2_normalize", default: false),
-        isGated: json.boolean("add_prompt_head", default: false),
+        isGated: json.boolean("add_prompt_head", default: false), gate: gate,
         tau: json.positiveNumber("tau", default: 0.1)),
       endOfText: folder.endOfText(), seed: 0)
     // The paper's checkpoints keep the output matrix of the language model.
@@ -40,15 +47,28 @@ extension GeneralPreferenceModel {
   ///   - type: how the numbers are stored.
   public func write(to directory: URL, as type: ElementType = .float32) throws {
     let configuration = decoder.configuration
+    // A trained temperature is stored as the number it came to.
+    var stored = parameters
+    if options.learnsTau {
+      var fixed = options
+      fixed.learnsTau = false
+      stored = try GeneralPreferenceModel(
+        configuration: configuration, trunk: parameters, options: fixed,
+        endOfText: Int(endOfText), seed: 0
+      ).parameters
+    }
     try ModelFolder.write(
-      parameters, configuration: configuration,
+      stored, configuration: configuration,
       architecture: configuration.family.architectureStem + Self.architectureSuffix,
       extra: [
         "value_head_dim": .integer(options.dimension),
         "add_prompt_head": .bool(options.isGated),
         "l2_normalize": .bool(options.normalises),
-        "tau": .number(options.tau),
-        "plumb": .object([JSONField(key: "end_of_text_id", value: .integer(Int(endOfText)))]),
+        "tau": .number(tau),
+        "plumb": .object([
+          JSONField(key: "end_of_text_id", value: .integer(Int(endOfText))),
+          JSONField(key: "gate", value: .string(options.gate.rawValue)),
+        ]),
       ], as: type, to: directory)
   }
 }

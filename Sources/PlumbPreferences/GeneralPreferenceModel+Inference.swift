@@ -80,8 +80,9 @@ extension GeneralPreferenceModel {
   public func logOdds(
     pairs: [PreferenceGroup], tokenBudget: Int = 4096
   ) throws(PreferenceError) -> [Double] {
-    try embeddings(groups: pairs, tokenBudget: tokenBudget).map {
-      $0.score(0, over: 1) / options.tau
+    let tau = tau
+    return try embeddings(groups: pairs, tokenBudget: tokenBudget).map {
+      $0.score(0, over: 1) / tau
     }
   }
 }

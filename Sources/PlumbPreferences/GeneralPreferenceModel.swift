@@ -1,3 +1,4 @@
+import Foundation
 public import PlumbData
 public import PlumbModels
 public import PlumbTensors
@@ -9,10 +10,11 @@ public import PlumbTensors
 /// `s(i > j) = sum over l of g_l (v_i[2l] v_j[2l+1] - v_i[2l+1] v_j[2l])`,
 /// which is skew-symmetric: s(j > i) = -s(i > j), s(i > i) = 0. The probability is `sigmoid(s / tau)`.
 /// With `normalises` embeddings have length 1. With `isGated` the weights g are the softmax of
-/// `prompt_head` at the last prompt token, otherwise 1.
+/// `prompt_head` at the last prompt token (see `Gate`), otherwise 1.
 ///
 /// `tau` divides a score exactly once, where it becomes log-odds: `logOdds`, `preferenceLogits`, or the
-/// training objective, which is given raw scores.
+/// training objective, which is given raw scores. With `learnsTau` it is trained: a parameter `raw_tau` holds
+/// `ρ`, and `tau = max(softplus(ρ), 0.01)`; a folder stores what it came to.
 public struct GeneralPreferenceModel: Sendable {
   /// The trunk.
   public private(set) var decoder: Decoder
@@ -25,6 +27,7 @@ public struct GeneralPreferenceModel: Sendable {
 
   let valueHead: ParameterID
   let promptHead: ParameterID?
+  private let rawTauID: ParameterID?
 
   /// The head's numbers, stored in `config.json`.
   public struct Options: Hashable, Sendable {
@@ -34,19 +37,43 @@ public struct GeneralPreferenceModel: Sendable {
     public var normalises: Bool
     /// Whether the prompt weighs the k planes.
     public var isGated: Bool
-    /// Temperature that turns scores into log-odds.
+    /// What the gate's logits become.
+    public var gate: Gate
+    /// Temperature that turns scores into log-odds; where it is trained, the one it begins with.
     public var tau: Double
+    /// Whether the temperature is trained with the weights.
+    public var learnsTau: Bool
 
     /// Makes options; the defaults are those of the paper's larger runs without gate.
     public init(
-      dimension: Int = 6, normalises: Bool = false, isGated: Bool = false, tau: Double = 0.1
+      dimension: Int = 6, normalises: Bool = false, isGated: Bool = false, gate: Gate = .softmax,
+      tau: Double = 0.1, learnsTau: Bool = false
     ) {
       self.dimension = dimension
       self.normalises = normalises
       self.isGated = isGated
+      self.gate = gate
       self.tau = tau
+      self.learnsTau = learnsTau
     }
   }
+
+  /// What the logits of the prompt's gate, `W h` with `h` of H numbers, become.
+  public enum Gate: String, Codable, Hashable, Sendable, CaseIterable {
+    /// `softmax(W h)`: weights that add up to 1, as the paper's checkpoints were trained.
+    case softmax
+    /// `k softmax(W h / sqrt(H))`: weights of mean 1, as the published code has it since November 2024
+    /// (where it lacks a definition and does not run).
+    case scaled
+  }
+
+  /// The temperature in use: that of the options, or as far as it was trained.
+  public var tau: Double {
+    rawTau.map { Double(temperature($0).item) } ?? options.tau
+  }
+
+  /// The trained `ρ` with its graph; nil where the temperature is fixed.
+  public var rawTau: Tensor? { rawTauID.map { parameters[$0] } }
 
   /// Whether training computes each layer twice in place of keeping it; see `Decoder`.
   public var checkpointsLayers: Bool {
@@ -78,9 +105,14 @@ public struct GeneralPreferenceModel: Sendable {
     promptHead =
       options.isGated
       ? layout.add("prompt_head.weight", [options.dimension / 2, width], initial) : nil
+    rawTauID = options.learnsTau ? layout.add("raw_tau", [1], .zeros) : nil
     self.options = options
     self.endOfText = try endOfTextID(endOfText, configuration: configuration)
     parameters = ParameterBlock(layout: layout, seed: seed)
+    if let rawTauID {
+      // softplus(log(e^tau - 1)) = tau.
+      parameters.assign([Float(log(expm1(max(options.tau, 0.01))))], to: rawTauID)
+    }
   }
 
   /// Puts fresh heads on a trunk; entries of `trunk` with equal name and shape are copied.
@@ -101,6 +133,13 @@ public struct GeneralPreferenceModel: Sendable {
     try self.init(
       configuration: model.decoder.configuration, trunk: model.merged.parameters, options: options,
       endOfText: endOfText, seed: seed)
+  }
+
+  /// The embedding matrix [V, H], which is the output matrix of a trunk with tied embeddings.
+  public var embeddingMatrix: Tensor? {
+    guard decoder.configuration.tiesEmbeddings else { return nil }
+    return ["model.embed_tokens.weight", "transformer.wte.weight"].lazy
+      .compactMap { parameters.layout.id(named: $0) }.first.map { parameters[$0] }
   }
 
   /// Where the embedding is read.
@@ -133,6 +172,14 @@ public struct GeneralPreferenceModel: Sendable {
   /// Embeddings and gates with their graph.
   /// - Returns: embeddings [R, 2k], of length 1 if `normalises`; gates [G, k] by group, nil without.
   public func embeddings(_ batch: PreferenceBatch) -> (responses: Tensor, gates: Tensor?) {
+    let found = outputs(batch)
+    return (found.responses, found.gates)
+  }
+
+  /// Embeddings, gates, and the hidden states [N, H] that they were read from.
+  public func outputs(
+    _ batch: PreferenceBatch
+  ) -> (responses: Tensor, gates: Tensor?, hidden: Tensor) {
     ForwardMeter.count(batch)
     let hidden = decoder.hiddenStates(
       tokens: batch.tokens, layout: batch.layout, parameters: parameters)
@@ -143,9 +190,15 @@ public struct GeneralPreferenceModel: Sendable {
       precondition(
         rows.count == batch.promptRows.count,
         "GeneralPreferenceModel: expected a prompt in every group, found a bare sequence")
-      return softmax(linear(hidden.rows(at: rows), weight: parameters[head]))
+      let logits = linear(hidden.rows(at: rows), weight: parameters[head])
+      switch options.gate {
+      case .softmax: return softmax(logits)
+      case .scaled:
+        let width = Float(decoder.configuration.hiddenSize)
+        return softmax(logits * (1 / width.squareRoot())) * Float(options.dimension / 2)
+      }
     }
-    return (embeddings, gates)
+    return (embeddings, gates, hidden)
   }
 
   /// Raw scores s(chosen > rejected) of pairs with their graph, [P]; `tau` is not applied.
@@ -157,6 +210,11 @@ public struct GeneralPreferenceModel: Sendable {
       responses.rows(at: batch.chosenIndices), responses.rows(at: batch.rejectedIndices),
       gates: gates)
   }
+}
+
+/// `max(softplus(ρ), 0.01)`: the temperature of a trained `ρ`, as in the published code.
+func temperature(_ raw: Tensor) -> Tensor {
+  (-(-raw).logSigmoid()).clamped(0.01, .infinity)
 }
 
 /// Skew-symmetric scores `sum over l of g_l (a[2l] b[2l+1] - a[2l+1] b[2l])`, row by row.

@@ -72,7 +72,7 @@ public struct GeneralPreferenceJudge: Judge {
     let (distinct, places) = deduplicated(groups)
     let embeddings = try model.embeddings(groups: distinct, tokenBudget: tokenBudget)
     return zip(embeddings, places).map { embeddings, places in
-      let table = embeddings.preferenceLogits(tau: model.options.tau)
+      let table = embeddings.preferenceLogits(tau: model.tau)
       return Judgement(
         preferenceLogits: places.map { i in places.map { table[i][$0] } }, source: name)
     }

@@ -116,6 +116,37 @@ public struct PreferenceBatch: Sendable {
     self.promptRows = promptRows
   }
 
+  /// The tokens of the first response's sequence of each group, prompt included, as targets.
+  ///
+  /// Each is predicted at the row before it; the first token of a sequence has none and is left out.
+  /// - Returns: rows and targets sequence after sequence, and how many each has.
+  public var chosenTargets: (rows: [Int], targets: [Int32], counts: [Int]) {
+    var (rows, targets, counts): ([Int], [Int32], [Int]) = ([], [], [])
+    var segment = 0
+    var read = 0
+    for (group, promptRow) in promptRows.enumerated() {
+      let before = rows.count
+      let first = layout.segments[segment]
+      for index in first.start..<first.start + max(0, first.count - 1) {
+        rows.append(index)
+        targets.append(tokens[index + 1])
+      }
+      if let promptRow, readRows[read] != promptRow {
+        let response = layout.segments[segment + 1]
+        for offset in 0..<response.count {
+          rows.append(offset == 0 ? promptRow : response.start + offset - 1)
+          targets.append(tokens[response.start + offset])
+        }
+      }
+      counts.append(rows.count - before)
+      let responses = readRows[read..<read + responseCounts[group]]
+      // A prompt has a segment of its own, and an empty response has none.
+      segment += promptRow == nil ? responses.count : 1 + responses.count { $0 != promptRow }
+      read += responses.count
+    }
+    return (rows, targets, counts)
+  }
+
   /// Indices into `readRows` of the first response of each pair.
   ///
   /// Traps unless every group has two responses.

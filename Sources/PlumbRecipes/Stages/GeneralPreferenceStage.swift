@@ -17,10 +17,35 @@ public struct GeneralPreferenceConfiguration: StageConfiguration {
   public var dimension = 6
   /// Whether embeddings are scaled to length 1.
   public var l2Normalize = false
-  /// Whether the prompt weighs the k planes (softmax).
+  /// Whether the prompt weighs the k planes.
   public var promptGate = false
+  /// What the gate's logits become: `softmax`, or `scaled`, `k softmax(logits / sqrt(H))`.
+  public var gateForm = GateChoice.softmax
+  /// Whether the embeddings of the training responses begin with mean 0, which helps on cycles.
+  public var centreHead = false
   /// The temperature of the preference probability.
   public var tau = 0.1
+  /// Whether the temperature is trained with the weights, from `tau`.
+  public var learnTau = false
+  /// The loss: `logistic`, or `regression` of the log-odds.
+  public var loss = GeneralPreferenceLoss.logistic
+  /// What the regression aims at.
+  public var regressionTarget = RegressionChoice.constant
+  /// The target of `regression_target: constant`, in log-odds.
+  public var targetLogOdds = 10.0
+  /// A row's margin times this is subtracted from its score (logistic) or is the margin of the target
+  /// (regression); 0 for no margins in the logistic loss.
+  public var marginScale = 0.0
+  /// Whether a row's `probability` is its label; rows without one are certain.
+  public var softLabels = false
+  /// The chance that a label is the wrong way round.
+  public var labelSmoothing = 0.0
+  /// The part of the loss that is language modelling on the chosen sequences, 0 for none.
+  public var languageCoefficient = 0.0
+  /// The language-modelling loss.
+  public var languageLoss = LanguageLoss.sum
+  /// Scales the log-probability in `language_loss: sum` and `mean`.
+  public var languageBeta = 2.0
   /// Files of preference pairs to train on.
   public var train: [String] = []
   /// Files whose loss decides which weights are kept; none keeps the last.
@@ -54,10 +79,68 @@ public struct GeneralPreferenceConfiguration: StageConfiguration {
       "an even number from 2 to 4096",
       dimension)
     try requirePositive("tau", tau)
+    try require(
+      "learn_tau", !learnTau || tau > 0.01, "tau above 0.01, below which it is not trained", tau)
+    try require(
+      "learn_tau", !learnTau || loss == .logistic, "the logistic loss", "the regression")
+    try require(
+      "target_log_odds", targetLogOdds.isFinite && abs(targetLogOdds) <= 1000,
+      "a number from -1000 to 1000", targetLogOdds)
+    try require(
+      "margin_scale", (0...1e6).contains(marginScale), "a number from 0 to 1000000", marginScale)
+    try require(
+      "margin_scale", loss == .logistic || !regressionTarget.readsMargin || marginScale > 0,
+      "a number above 0, since the target is made of the margin", marginScale)
+    try require(
+      "soft_labels", loss == .logistic || regressionTarget != .label || softLabels,
+      "true, since the target is made of the label", softLabels)
+    try require(
+      "label_smoothing", (0..<0.5).contains(labelSmoothing), "a number from 0, below 0.5",
+      labelSmoothing)
+    try require(
+      "label_smoothing", loss == .logistic || labelSmoothing == 0, "0 with a regression",
+      labelSmoothing)
+    try require(
+      "language_coefficient", (0..<1).contains(languageCoefficient), "a number from 0, below 1",
+      languageCoefficient)
+    try requirePositive("language_beta", languageBeta)
     try validatePairTraining(
       epochs: epochs, batch: batchPairs, maxLength: maxLength, validations: validations,
       microBatchTokens: microBatchTokens)
   }
+}
+
+/// What a recipe can ask of the gate.
+public enum GateChoice: String, Codable, Sendable, CaseIterable {
+  case softmax
+  case scaled
+}
+
+/// The losses of a general preference model.
+public enum GeneralPreferenceLoss: String, Codable, Sendable, CaseIterable {
+  case logistic
+  case regression
+}
+
+/// What a recipe can aim a regression at.
+public enum RegressionChoice: String, Codable, Sendable, CaseIterable {
+  /// `target_log_odds` for every pair.
+  case constant
+  /// `5 σ(margin)`.
+  case sigmoidMargin = "sigmoid-margin"
+  /// `margin / tau`.
+  case margin
+  /// The log-odds of the row's probability.
+  case label
+
+  var readsMargin: Bool { self == .sigmoidMargin || self == .margin }
+}
+
+/// The language-modelling losses beside a preference loss.
+public enum LanguageLoss: String, Codable, Sendable, CaseIterable {
+  case sum
+  case mean
+  case nll
 }
 
 /// Trains a general preference model.
@@ -84,15 +167,24 @@ struct GeneralPreferenceStage: Stage {
     try requireFit(
       configuration.model, stage: context.stage, configuration: trunk.configuration,
       encoder: encoder, longest: configuration.maxLength)
+    guard configuration.languageCoefficient == 0 || trunk.configuration.tiesEmbeddings else {
+      throw RunError.wrongModel(
+        stage: context.stage, model: configuration.model,
+        expected: "a trunk with tied embeddings, which language modelling beside preferences reads",
+        found: "one with an output matrix of its own")
+    }
     var model = try GeneralPreferenceModel(
       configuration: trunk.configuration, trunk: trunk.parameters,
       options: .init(
         dimension: configuration.dimension, normalises: configuration.l2Normalize,
-        isGated: configuration.promptGate, tau: configuration.tau),
+        isGated: configuration.promptGate,
+        gate: configuration.gateForm == .softmax ? .softmax : .scaled, tau: configuration.tau,
+        learnsTau: configuration.learnTau),
       endOfText: encoder.endOfText, seed: context.seed)
     let pairs = try PairSets(
       context, train: configuration.train, validation: configuration.validation,
       test: configuration.test, encoder: encoder, maxLength: configuration.maxLength)
+    if configuration.centreHead { try model.centreHead(on: pairs.train.map(\.group)) }
     let plan = BatchPlan(
       costs: pairs.train.map(\.group.tokenCount), size: .examples(configuration.batchPairs),
       seed: context.seed)
@@ -113,19 +205,22 @@ struct GeneralPreferenceStage: Stage {
           return ["loss": found.nll, "accuracy": found.accuracy]
         }
     ) { step, model, gradients in
-      try pairStep(
+      try pairRowStep(
         plan.examples(ofStep: step).map { pairs.train[$0] },
         microBatchTokens: configuration.microBatchTokens
-      ) { groups, batchCount in
-        let objective = generalPreference(
-          scores: try model.scores(model.batch(groups)), tau: Float(configuration.tau),
-          batchCount: batchCount)
+      ) { rows, batchCount in
+        let objective = try configuration.objective(model, rows, batchCount: batchCount)
         gradients.accumulate(objective.loss)
         return objective
       }
     }
     try model.write(to: context.directory, encoder: encoder)
-    return try preferenceResult(
+    var result = try preferenceResult(
       context, .generalPreference(model), pairs: pairs, best: best, steps: steps)
+    if let chart = try embeddingChart(model, pairs.test) {
+      result.sections.append(
+        ReportSection("\(context.stage): embeddings", [.charts([chart])]))
+    }
+    return result
   }
 }

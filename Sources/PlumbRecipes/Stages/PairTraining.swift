@@ -14,10 +14,14 @@ struct EncodedPair {
   let source: String
   /// Margin, turns and style; nil for pairs that are only trained on.
   var facts: PairFacts?
+  /// By how much the chosen one is better and how sure that is, where the row says so.
+  var margin: Double?
+  var probability: Double?
 
   /// The same pair with other ids, for example cut.
   func replacing(_ group: PreferenceGroup) -> EncodedPair {
-    EncodedPair(group: group, source: source, facts: facts)
+    EncodedPair(
+      group: group, source: source, facts: facts, margin: margin, probability: probability)
   }
 
   /// What the figures of a model go by.
@@ -56,7 +60,8 @@ struct PairSets {
           return EncodedPair(
             group: PreferenceGroup($0), source: row.source,
             // Of the whole answers, however much of them the model reads.
-            facts: withFacts ? PairFacts(row) { encoder.response($0).count - 1 } : nil)
+            facts: withFacts ? PairFacts(row) { encoder.response($0).count - 1 } : nil,
+            margin: row.margin, probability: row.probability)
         }
       }
       return pairs
@@ -79,14 +84,24 @@ func pairStep(
   _ batch: [EncodedPair], microBatchTokens: Int,
   objective: (_ groups: [PreferenceGroup], _ batchCount: Int) throws -> Objective
 ) throws -> StepOutcome {
+  try pairRowStep(batch, microBatchTokens: microBatchTokens) { pairs, count in
+    try objective(pairs.map(\.group), count)
+  }
+}
+
+/// The same for objectives that read more of a row than its ids, such as margins.
+func pairRowStep(
+  _ batch: [EncodedPair], microBatchTokens: Int,
+  objective: (_ pairs: [EncodedPair], _ batchCount: Int) throws -> Objective
+) throws -> StepOutcome {
   var mean = StatisticsMean()
   var tokens = 0
   let runs = BatchPlan.filled(
     Array(batch.indices), costs: batch.map(\.group.tokenCount), budget: microBatchTokens)
   for run in runs {
-    let groups = run.map { batch[$0].group }
-    mean.add(try objective(groups, batch.count))
-    tokens += groups.reduce(0) { $0 + $1.tokenCount }
+    let pairs = run.map { batch[$0] }
+    mean.add(try objective(pairs, batch.count))
+    tokens += pairs.reduce(0) { $0 + $1.group.tokenCount }
   }
   var statistics = mean.means
   statistics["loss"] = statistics["loss"] ?? statistics["nll"]
