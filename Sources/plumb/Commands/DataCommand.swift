@@ -4,5 +4,5 @@ import ArgumentParser
 struct DataCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "data", abstract: "Look into data files.",
-    subcommands: [DataInspectCommand.self])
+    subcommands: [DataInspectCommand.self, DataCyclesCommand.self])
 }

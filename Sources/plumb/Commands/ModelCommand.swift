@@ -6,6 +6,6 @@ struct ModelCommand: ParsableCommand {
     commandName: "model", abstract: "Look into model folders, and make them.",
     subcommands: [
       ModelInfoCommand.self, ModelImportCommand.self, ModelMergeCommand.self,
-      ModelUnmergeCommand.self,
+      ModelUnmergeCommand.self, ModelCostCommand.self,
     ])
 }

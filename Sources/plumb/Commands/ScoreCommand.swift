@@ -11,6 +11,7 @@ struct ScoreCommand: ParsableCommand {
       A row is one of
         {"prompt": …, "response": …}
         {"prompt": …, "chosen": …, "rejected": …}
+        {"prompt": …, "responses": […]}
         {"tokens": […]}
         {"chosen_tokens": […], "rejected_tokens": […]}
       A reward model answers single responses with {"score": …}, and pairs with {"chosen_score": …, \
@@ -19,7 +20,8 @@ struct ScoreCommand: ParsableCommand {
       with {"embedding": […]}, and pairs with {"preference_score": …, "probability": …}, where the \
       probability is sigmoid(preference_score / tau). \
       A pair model answers pairs only, with {"preference_score": …, "as_given": …, "swapped": …, \
-      "probability": …}: its log-odds, and those read in either order.
+      "probability": …}: its log-odds, and those read in either order. A list of responses is answered with {"preference_logits": \
+      [[…]]}: the log-odds of each over each, which 'plumb data cycles' reads.
 
       A prompt may be a text (one turn of the user) or a list of messages; "messages" is another \
       name for it. Chosen and rejected may be lists of messages that end with the answer. Scores \
@@ -38,24 +40,55 @@ struct ScoreCommand: ParsableCommand {
     threads.configure()
     let judging = try JudgingModel(path: model.model)
     let decoder = PreferenceRowDecoder(model: judging)
-    try RowPipeline(input: input.input, budget: 4096, work: \.tokenCount) { row in
-      try decoder.group(row)
-    } answer: { groups in
+    try RowPipeline(input: input.input, budget: 4096, work: \.group.tokenCount) { row in
+      Request(group: try decoder.group(row), isList: row.has("responses"))
+    } answer: { requests in
       do {
-        switch judging.model {
-        case .reward(let model):
-          return try model.rawScores(groups: groups).map(Self.answer)
-        case .generalPreference(let model):
-          return try model.embeddings(groups: groups).map { Self.answer($0, model.options.tau) }
-        case .pair(let model):
-          return try model.logOddsInBothOrders(pairs: groups).map {
-            Self.answer(asGiven: $0.asGiven, swapped: $0.swapped, orders: model.orders)
-          }
-        }
+        return try Self.answers(requests, judging.model)
       } catch PreferenceError.notFinite(_, let what, let value) {
         throw CommandFailure("\(self.model.model): expected a finite \(what), found \(value)")
       }
     }.run()
+  }
+
+  /// One or two responses, or a list of them whose table is asked for.
+  private struct Request {
+    let group: PreferenceGroup
+    let isList: Bool
+  }
+
+  private static func answers(
+    _ requests: [Request], _ model: PreferenceModel
+  ) throws -> [JSONValue] {
+    let groups = requests.map(\.group)
+    switch model {
+    case .reward(let model):
+      return try zip(requests, model.rawScores(groups: groups)).map { request, scores in
+        guard request.isList else { return answer(scores) }
+        return table(
+          Judgement(scores: scores.map(Double.init), source: "score").preferenceLogits)
+      }
+    case .generalPreference(let model):
+      return try zip(requests, model.embeddings(groups: groups)).map { request, embeddings in
+        request.isList
+          ? table(embeddings.preferenceLogits(tau: model.tau))
+          : answer(embeddings, model.tau)
+      }
+    case .pair(let model):
+      return try requests.map { request in
+        if request.isList {
+          return table(try model.preferenceLogits(groups: [request.group])[0])
+        }
+        let found = try model.logOddsInBothOrders(pairs: [request.group])[0]
+        return answer(asGiven: found.asGiven, swapped: found.swapped, orders: model.orders)
+      }
+    }
+  }
+
+  private static func table(_ logits: [[Double]]) -> JSONValue {
+    .fields([
+      "preference_logits": .array(logits.map { .array($0.map { .number($0) }) })
+    ])
   }
 
   private static func answer(_ scores: [Float]) -> JSONValue {

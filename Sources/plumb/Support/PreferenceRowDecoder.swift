@@ -1,3 +1,4 @@
+import PlumbCheckpoints
 import PlumbModels
 import PlumbPreferences
 import PlumbTokenizers
@@ -6,10 +7,16 @@ import PlumbTokenizers
 struct PreferenceRowDecoder {
   let model: JudgingModel
 
-  /// The row as token ids: a group of one or two responses that the model can read.
+  /// The row as token ids: a group of responses that the model can read.
   func group(_ row: Row) throws -> PreferenceGroup {
-    let group = try tokens(row)
+    let group = try row.has("responses") ? list(row) : tokens(row)
     if case .pair(let pairs) = model.model {
+      if group.responses.count > 2 {
+        let longest = group.responses.sorted { $0.count > $1.count }.prefix(2)
+        try row.check(
+          group.prompt + longest.joined() + pairs.opening, fit: model.configuration)
+        return group
+      }
       guard group.responses.count == 2 else {
         throw row.fault(
           "a pair model compares two responses", expected: "\"chosen\" and \"rejected\"",
@@ -25,6 +32,23 @@ struct PreferenceRowDecoder {
       try row.check(group.prompt + model.readout.prepared(response), fit: model.configuration)
     }
     return group
+  }
+
+  /// A row with any number of responses, whose table is asked for.
+  private func list(_ row: Row) throws -> PreferenceGroup {
+    let prompt = try row.prompt()
+    guard let values = row.json["responses"]?.array, values.count >= 2 else {
+      throw row.fault(
+        "\"responses\"", expected: "a list of at least two texts",
+        found: row.json["responses"]?.serialized())
+    }
+    let texts = try values.enumerated().map { place, value in
+      guard let text = value.string else {
+        throw row.fault("\"responses[\(place)]\"", expected: "a text", found: value.serialized())
+      }
+      return text
+    }
+    return encode(prompt, texts, try model.texts.encoder(for: row))
   }
 
   /// The row as token ids, whatever their number.
@@ -59,7 +83,9 @@ struct PreferenceRowDecoder {
       return encode(prompt, [try row.answer("response", to: prompt)], encoder)
     }
     throw row.unknownForm(
-      expected: "\"prompt\" and \"response\", \"prompt\", \"chosen\" and \"rejected\", \"tokens\", "
+      expected:
+        "\"prompt\" and \"response\", \"prompt\", \"chosen\" and \"rejected\", \"prompt\" and "
+        + "\"responses\", \"tokens\", "
         + "or \"chosen_tokens\" and \"rejected_tokens\"")
   }
 
