@@ -14,6 +14,8 @@ public struct Chart: Codable, Hashable, Sendable {
     case matrix(WinMatrix)
     /// Counts per bin.
     case histogram([Histogram])
+    /// Vectors of a plane, and who beats whom.
+    case embedding(Embedding)
   }
 
   /// One axis.
@@ -114,6 +116,40 @@ public struct Chart: Codable, Hashable, Sendable {
       self.names = names
       self.shares = shares
       self.halfWidths = halfWidths
+    }
+  }
+
+  /// Vectors of one plane of a preference embedding, with arrows from winners to losers.
+  public struct Embedding: Codable, Hashable, Sendable {
+    /// Many vectors, a series for each kind, drawn small.
+    public var clouds: [Series]
+    /// Vectors with names, drawn large.
+    public var points: [Named]
+    /// Pairs of indices into `points`: from the winner to the loser.
+    public var arrows: [[Int]]
+
+    /// A vector with a name.
+    public struct Named: Codable, Hashable, Sendable {
+      /// What is written beside it.
+      public var name: String
+      /// Its place.
+      public var point: Point
+
+      /// A vector.
+      public init(_ name: String, _ point: Point) {
+        self.name = name
+        self.point = point
+      }
+    }
+
+    /// A drawing; every arrow must join two of the points.
+    public init(clouds: [Series], points: [Named], arrows: [[Int]]) {
+      precondition(
+        arrows.allSatisfy { $0.count == 2 && $0.allSatisfy(points.indices.contains) },
+        "Embedding: expected arrows between points 0..<\(points.count), found \(arrows)")
+      self.clouds = clouds
+      self.points = points
+      self.arrows = arrows
     }
   }
 

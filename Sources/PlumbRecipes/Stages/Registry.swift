@@ -4,6 +4,6 @@ extension StageRegistry {
     TokenizerStage.self, PretrainStage.self, DataStage.self, RewardModelStage.self,
     GeneralPreferenceStage.self, SFTStage.self, PPOStage.self, DPOStage.self, GPOStage.self,
     CompareStage.self, PairPreferenceStage.self, ZeroShotStage.self, MoreStage.self,
-    BestOfNStage.self, MaxMinStage.self,
+    BestOfNStage.self, MaxMinStage.self, CyclicStage.self, TournamentStage.self,
   ])
 }

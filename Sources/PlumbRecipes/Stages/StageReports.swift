@@ -52,9 +52,9 @@ func policyResult(
     sections: [ReportSection("\(context.stage): training", [.charts(charts)])])
 }
 
-/// Means over runs of steps, so that at most about 100 points are drawn.
-func smoothed(_ series: [(step: Int, value: Double)]) -> [Chart.Point] {
-  let width = max(1, series.count / 100)
+/// Means over runs of steps, so that at most about `points` points are drawn.
+func smoothed(_ series: [(step: Int, value: Double)], points: Int = 100) -> [Chart.Point] {
+  let width = max(1, series.count / points)
   return stride(from: 0, to: series.count, by: width).map { start in
     let run = series[start..<min(series.count, start + width)]
     let mean = run.reduce(0) { $0 + $1.value } / Double(run.count)

@@ -10,6 +10,7 @@ extension Chart {
     case .reliability(let series): drawReliability(series, standalone)
     case .matrix(let matrix): drawMatrix(matrix, standalone)
     case .histogram(let histograms): drawHistogram(histograms, standalone)
+    case .embedding(let embedding): drawEmbedding(embedding, standalone)
     }
   }
 

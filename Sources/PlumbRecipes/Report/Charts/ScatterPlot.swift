@@ -72,7 +72,7 @@ extension Chart {
   }
 
   /// The place around a point where its name covers the least of what is drawn already.
-  private static func place(
+  static func place(
     _ name: String, beside point: (x: Double, y: Double), avoiding taken: [Box],
     inside frame: (left: Double, right: Double, top: Double, bottom: Double)
   ) -> Box {
