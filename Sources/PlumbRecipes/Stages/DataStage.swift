@@ -17,6 +17,8 @@ public struct DataConfiguration: StageConfiguration {
   public var minimumMargin = 0
   /// Forum pairs per thread; 0 for all.
   public var maxPairsPerThread = 10
+  /// Sites of which no thread is split: all their pairs go to `forum.sites`, to test on new subjects.
+  public var heldOutSites: [String] = []
   /// Forum questions and answers with more characters are left out; 0 for no limit.
   public var maxForumCharacters = 0
   /// Preferences and demonstrations whose prompt has more characters are left out; 0 for no limit.
@@ -82,6 +84,7 @@ struct DataStage: Stage {
     }
     let found = try read { try context.artifact($0) }
     count("forum", found.forum)
+    if !configuration.heldOutSites.isEmpty { sizes["forum.sites.jsonl.zst"] = found.sites.count }
     count("preferences", found.preferences)
     count("demonstrations", found.demonstrations)
     return StagePlan(
@@ -107,6 +110,14 @@ struct DataStage: Stage {
       }
       table.rows.append([name] + Self.parts.map { "\(divided[$0]?.count ?? 0)" })
     }
+    if !configuration.heldOutSites.isEmpty {
+      try DataFile.write(
+        found.sites, to: context.directory.appending(path: "forum.sites.jsonl.zst"))
+      figures.append(
+        Figure(
+          "forum_sites", Double(found.sites.count), unit: "rows", sampleSize: found.sites.count))
+      table.title += "; \(found.sites.count) forum pairs of held-out sites"
+    }
     try write("forum", found.forum) { try DataFile.write($0, to: $1) }
     try write("preferences", found.preferences) { try DataFile.write($0, to: $1) }
     try write("demonstrations", found.demonstrations) { try DataFile.write($0, to: $1) }
@@ -129,6 +140,8 @@ struct DataStage: Stage {
   /// Everything that was read.
   private struct Found {
     var forum: [PreferencePair] = []
+    /// Forum pairs of the sites that are held out.
+    var sites: [PreferencePair] = []
     var preferences: [PreferencePair] = []
     var demonstrations: [Demonstration] = []
     var reports: [DataReport] = []
@@ -147,8 +160,14 @@ struct DataStage: Stage {
     var found = Found()
     for file in configuration.forum {
       let pairs = try DataFile.votePairs(locate(file), pairs: votes)
-      found.forum += pairs.rows
+      found.forum += pairs.rows.filter { !configuration.heldOutSites.contains($0.source) }
+      found.sites += pairs.rows.filter { configuration.heldOutSites.contains($0.source) }
       found.reports.append(pairs.report)
+    }
+    for site in configuration.heldOutSites where !found.sites.contains(where: { $0.source == site })
+    {
+      throw ConfigurationProblem(
+        "held_out_sites", expected: "sites of the forum files that have pairs", found: site)
     }
     for file in configuration.preferences {
       let pairs = try DataFile.preferencePairs(locate(file), options: read)

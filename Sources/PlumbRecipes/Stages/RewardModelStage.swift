@@ -35,6 +35,9 @@ public struct RewardModelConfiguration: StageConfiguration {
   public var centering = 0.0
   /// Validations over the whole training.
   public var validations = 4
+  /// Models to keep along the training, in `snapshots/step-…`: after the last step, half of it, a
+  /// quarter, and so on; 0 for none.
+  public var snapshots = 0
   /// Steps between checkpoints.
   public var checkpointEvery = 50
   /// Tokens that go through the model at once.
@@ -54,6 +57,7 @@ public struct RewardModelConfiguration: StageConfiguration {
       "end-of-text for the head 'worldpm', which reads <|endoftext|>", "turn")
     try require(
       "centering", (0...1e6).contains(centering), "a number from 0 to 1000000", centering)
+    try require("snapshots", (0...40).contains(snapshots), "an integer from 0 to 40", snapshots)
     try validatePairTraining(
       epochs: epochs, batch: batchPairs, maxLength: maxLength, validations: validations,
       microBatchTokens: microBatchTokens)
@@ -118,7 +122,9 @@ struct RewardModelStage: Stage {
     let source = try context.artifact(configuration.model)
     var encoder = try ConversationEncoder.load(from: AdapterFolder.tokenizerFolder(of: source))
     encoder.scoredEnding = configuration.ending.ending ?? encoder.scoredEnding
-    var model = try initialModel(context, source, encoder: encoder)
+    var model = try startingRewardModel(
+      context, configuration.model, head: configuration.head.head, encoder: encoder,
+      seed: context.seed)
     try requireFit(
       configuration.model, stage: context.stage, configuration: model.decoder.configuration,
       encoder: encoder, longest: configuration.maxLength)
@@ -144,7 +150,11 @@ struct RewardModelStage: Stage {
             model: .reward(model), pairs: pairs.validation.map(\.group)
           ).metrics
           return ["loss": found.nll, "accuracy": found.accuracy]
-        }
+        },
+      snapshots: Snapshots(
+        steps: Snapshots<RewardModel>.halvings(of: steps, count: configuration.snapshots),
+        folder: KeptFolder(snapshotsName, of: context),
+        write: { try $0.write(to: $1, encoder: encoder) })
     ) { step, model, gradients in
       try pairStep(
         plan.examples(ofStep: step).map { pairs.train[$0] },
@@ -161,23 +171,5 @@ struct RewardModelStage: Stage {
     try model.write(to: context.directory, encoder: encoder)
     return try preferenceResult(
       context, .reward(model), pairs: pairs, best: best, steps: steps)
-  }
-
-  /// A reward model goes on with its own head; a language model, an adapter merged, gets a new one.
-  private func initialModel(
-    _ context: StageContext, _ source: URL, encoder: ConversationEncoder
-  ) throws -> RewardModel {
-    if AdapterFolder.isAdapter(source) {
-      return try RewardModel(
-        from: CausalLM(directory: source), head: configuration.head.head,
-        endOfText: encoder.endOfText, seed: context.seed)
-    }
-    let folder = try ModelFolder(source)
-    if folder.architecture != folder.configuration.family.causalArchitecture {
-      return try rewardModel(context, configuration.model)
-    }
-    return try RewardModel(
-      from: CausalLM(folder), head: configuration.head.head,
-      endOfText: encoder.endOfText, seed: context.seed)
   }
 }

@@ -136,12 +136,14 @@ struct TrainingLoop {
   /// - Parameters:
   ///   - model: the model.
   ///   - validate: statistics on held-out rows, among them `loss`.
+  ///   - snapshots: the steps after which the model is kept, if any.
   ///   - step: accumulates the gradient of one batch. Its loss must be a mean over the batch.
   /// - Returns: the lowest validation loss and its step; nil without validation.
   @discardableResult
   func run<Model: TrainableModel>(
     _ model: inout Model,
     validate: ((Model) throws -> [String: Double])? = nil,
+    snapshots: Snapshots<Model>? = nil,
     step: (Int, Model, inout GradientBlock) throws -> StepOutcome
   ) throws -> (loss: Double, step: Int)? {
     model.checkpointsLayers = settings.gradientCheckpointing
@@ -151,6 +153,7 @@ struct TrainingLoop {
     var best: BestWeights?
     let first = try context.resume { folder in
       try load(folder, &model, &optimizer, &best)
+      try snapshots?.folder.restore(from: folder)
     }
     for number in first..<max(first, steps + 1) {
       gradients.reset()
@@ -171,12 +174,14 @@ struct TrainingLoop {
           best = BestWeights(loss: loss, step: number, parameters: model.parameters)
         }
       }
+      try snapshots?.keep(model, after: number)
       let (current, moments, kept) = (model, optimizer, best)
       try context.finishStep(
         number, of: steps, metrics: metrics, loss: outcome.statistics["loss"],
         tokens: outcome.tokens, checkpointEvery: checkpointEvery
       ) { folder in
         try save(folder, current, moments, kept)
+        try snapshots?.folder.save(into: folder)
       }
     }
     guard let best else { return nil }

@@ -1,0 +1,199 @@
+import Foundation
+import PlumbData
+import Testing
+
+@testable import PlumbRecipes
+
+/// Scaling and fine-tuning grids on the tiny world, alone and interrupted.
+@Suite struct WorldPMGridTests {
+  let world: TinyWorld
+  let folder: TemporaryFolder
+
+  init() throws {
+    world = try TinyWorld.shared()
+    folder = try TemporaryFolder()
+  }
+
+  var suites: String {
+    """
+    {good_answers: ['\(world("data/preferences.test.jsonl.zst"))'], corruptions: [words-shuffled, other-answer],
+          preferences: ['\(world("data/preferences.test.jsonl.zst"))'], max_rows_per_task: 20}
+    """
+  }
+
+  func scaling(sizes: String = "[16, 32, 64]") -> String {
+    """
+    name: scaling
+    seed: 7
+    threads: 2
+    stages:
+      small: {kind: pretrain, tokenizer: '\(world("tokenizer"))', files: ['\(world.data("texts.jsonl"))'],
+        hidden_size: 16, intermediate_size: 32, layers: 1, heads: 2, key_value_heads: 2,
+        context_length: 128, sequence_length: 64, batch_tokens: 256, steps: 4, samples: 0}
+      preference-scaling:
+        models: [small, '\(world("pretrain"))']
+        train: ['\(world("data/preferences.train.jsonl.zst"))']
+        validation: ['\(world("data/preferences.validation.jsonl.zst"))']
+        sizes: \(sizes)
+        runs: 2
+        batch_pairs: 8
+        max_length: 64
+        optimizer: {learning_rate: 0.003, schedule: constant, warmup_fraction: 0.1}
+        suites: \(suites)
+    """
+  }
+
+  func finetune(base: String) -> String {
+    """
+    name: finetune
+    seed: 7
+    threads: 2
+    stages:
+      preference-finetune:
+        model: '\(world("pretrain"))'
+        base: '\(base)'
+        train: ['\(world("data/preferences.judge.jsonl.zst"))']
+        validation: ['\(world("data/preferences.validation.jsonl.zst"))']
+        sizes: [16, 0]
+        runs: 2
+        epochs: 1
+        batch_pairs: 8
+        max_length: 64
+        validations: 2
+        optimizer: {learning_rate: 0.001, schedule: constant, warmup_fraction: 0.1}
+        suites: \(suites)
+    """
+  }
+
+  /// Runs a recipe alone and with an interrupt after every cell or two; both must agree in all bytes.
+  func runBoth(_ yaml: String, polls limit: Int) throws -> RunSummary {
+    let (straight, stopped) = (
+      folder.url.appending(path: "straight"), folder.url.appending(path: "stopped")
+    )
+    let summary = try runTiny(yaml, in: straight)
+    var stops = 0
+    while true {
+      var polls = 0
+      do {
+        try runTiny(yaml, in: stopped, mode: .resuming) {
+          polls += 1
+          return polls > limit
+        }
+        break
+      } catch is RunInterruption {
+        stops += 1
+        try #require(stops < 40)
+      }
+    }
+    #expect(stops >= 2)
+    for file in ["summary.json", "metrics.jsonl"] {
+      let (one, other) = (
+        try Data(contentsOf: straight.appending(path: file)),
+        try Data(contentsOf: stopped.appending(path: file))
+      )
+      #expect(one == other, "\(file)")
+    }
+    return summary
+  }
+
+  @Test func aScalingGridEndsInVerdictsWhateverInterruptsIt() throws {
+    let summary = try runBoth(scaling(), polls: 16)
+    let figures = Dictionary(uniqueKeysWithValues: summary.figures.map { ($0.name, $0) })
+    let change = try #require(
+      figures.first {
+        $0.key.hasPrefix("preference-scaling/subjective/0.0") && $0.key.hasSuffix("/change")
+      })
+    let interval = try #require(change.value.interval)
+    #expect(interval[0] <= change.value.value && change.value.value <= interval[1])
+    #expect(figures.keys.count { $0.hasSuffix("/p_trend") } == 2 * (2 + 4))
+    #expect(summary.claims.count == 2)
+    #expect(summary.claims.allSatisfy { $0.paper?.contains("2505.10527") == true })
+    // The larger model is a pretrained one, and learns what it is taught.
+    let table = try #require(summary.stages.last?.result.tables.last)
+    let rows = table.rows.filter { $0[0] == "subjective" }
+    #expect(rows.count == 2)
+    let losses = try #require(rows.last.map { ($0[3], $0[4]) })
+    #expect(try #require(Double(losses.1)) < #require(Double(losses.0)))
+  }
+
+  @Test func moreDataThanThereIsIsRefused() throws {
+    do {
+      try runTiny(scaling(sizes: "[16, 32, 80000]"), in: folder.url)
+      Issue.record("nothing was refused")
+    } catch {
+      #expect("\(error)".contains("preference-scaling.sizes: expected at most"))
+    }
+    let bad = [
+      ("[16, 32]", "at least three rising multiples of batch_pairs (8)"),
+      ("[16, 12, 64]", "rising multiples"), ("[15, 32, 64]", "rising multiples"),
+    ]
+    for (sizes, expected) in bad {
+      do {
+        try runTiny(scaling(sizes: sizes), in: folder.url)
+        Issue.record("\(sizes) was not refused")
+      } catch {
+        #expect("\(error)".contains(expected), "\(error)")
+      }
+    }
+    do {
+      try runTiny(scaling().replacing("other-answer", with: "otheranswer"), in: folder.url)
+      Issue.record("a corruption that is not there was not refused")
+    } catch {
+      #expect("\(error)".contains("other-answer"), "\(error)")
+    }
+  }
+
+  @Test func aFinetuneGridTellsTheGainOfTheBase() throws {
+    let summary = try runBoth(finetune(base: world("base")), polls: 14)
+    let figures = Dictionary(uniqueKeysWithValues: summary.figures.map { ($0.name, $0) })
+    let name = "preference-finetune/16/subjective"
+    let without = try #require(figures["\(name)/accuracy_without"])
+    let with = try #require(figures["\(name)/accuracy_with"])
+    let gain = try #require(figures["\(name)/relative_gain"])
+    #expect(abs(gain.value - (with.value - without.value) / without.value) < 1e-12)
+    // The base has learnt from votes what the preferences ask for; two steps alone teach little.
+    #expect(with.value > without.value)
+    #expect(try #require(figures["\(name)/nll_change"]).value < 0)
+    #expect(summary.claims.contains { $0.name.contains("smallest set than for the largest") })
+  }
+
+  @Test func aBaseOfAnotherSizeIsRefused() throws {
+    let other = folder.url.appending(path: "other")
+    try runTiny(
+      scaling().components(separatedBy: "  preference-scaling:")[0]
+        + "  base: {kind: reward-model, model: small, max_length: 64, "
+        + "train: ['\(world("data/preferences.judge.jsonl.zst"))']}\n",
+      in: other)
+    do {
+      try runTiny(
+        finetune(base: other.appending(path: "stages/base").path),
+        in: folder.url.appending(path: "run"))
+      Issue.record("nothing was refused")
+    } catch {
+      #expect("\(error)".contains("a model of the sizes of"), "\(error)")
+    }
+  }
+
+  /// The paper's gains, by hand: (83.99 + 82.17 + 86.60) / (81.25 + 78.29 + 78.87) − 1 = 14.35 / 238.41.
+  @Test func thePapersGainsAreThoseOfItsTable() throws {
+    let adversarial = try #require(WorldPMGains.relative(.adversarial, set: 0))
+    #expect(abs(adversarial - 14.35 / 238.41) < 1e-9)
+    #expect(WorldPMGains.relative(.subjective, set: 3) == nil)
+  }
+
+  @Test(arguments: ["worldpm-base", "worldpm-scaling", "worldpm-finetune"])
+  func theShippedRecipesCanBePlanned(_ name: String) throws {
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    let registry = StageRegistry.standard
+    let recipe = try registry.loader.load(
+      contentsOf: root.appending(path: "recipes/\(name).yaml"))
+    let plan = try Runner(
+      recipe, registry: registry, directory: folder.url.appending(path: "run")
+    ).plan()
+    #expect(plan.count == recipe.stages.count)
+    #expect(plan.allSatisfy { ($0.plan.seconds ?? 0) > 0 })
+    let total = plan.reduce(0) { $0 + ($1.plan.seconds ?? 0) }
+    #expect(total < 40 * 60, "\(total)")
+  }
+}
