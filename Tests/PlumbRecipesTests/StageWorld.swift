@@ -77,7 +77,7 @@ struct TinyWorld: Sendable {
           {kind: reward-model, model: base, \(sets("preferences", "train")), epochs: 2,
           optimizer: {learning_rate: 0.002}}
         reward-plain:
-          {kind: reward-model, model: pretrain, head: linear, ending: turn, \(sets("preferences", "train")),
+          {kind: reward-model, model: pretrain, head: linear, ending: turn, epochs: 3, \(sets("preferences", "train")),
           optimizer: {learning_rate: 0.003}}
         preference:
           {kind: general-preference, model: base, \(sets("preferences", "train")), epochs: 2,
