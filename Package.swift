@@ -52,13 +52,15 @@ let package = Package(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(
+      name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
     .target(name: "CKernels"),
     library("PlumbTensors", ["COpenBLAS", "CKernels"]),
     library("PlumbTokenizers", []),
     library("PlumbCheckpoints", ["PlumbTensors", "CZstd", "CZlib"]),
     library("PlumbModels", ["PlumbTensors", "PlumbCheckpoints"]),
     library("PlumbOptimizers", ["PlumbTensors", "PlumbCheckpoints"]),
-    library("PlumbData", ["PlumbTensors", "PlumbTokenizers", "PlumbCheckpoints"]),
+    library("PlumbData", ["PlumbTensors", "PlumbTokenizers", "PlumbCheckpoints", "CLibXML2"]),
     library("PlumbObjectives", ["PlumbTensors"]),
     library(
       "PlumbPreferences",

@@ -51,6 +51,42 @@ public final class ByteReader {
     }
   }
 
+  /// Bytes of the file itself that were taken so far, before decompression.
+  public var consumedByteCount: Int { inputOffset + inputRange.lowerBound }
+
+  /// Bytes of the file itself, before decompression; nil for a pipe.
+  public var fileByteCount: Int? { file.size }
+
+  /// Passes over the first `count` bytes of the content, of a plain file without reading them.
+  ///
+  /// To be called before the first ``next()``. Returns the rest of the piece in which the place
+  /// lies, empty if it lies at its end; throws as ``next()`` does, and where the content is shorter.
+  public func skip(_ count: Int) throws -> [UInt8] {
+    precondition(!hasStarted, "skip: expected a reader at its start")
+    var left = count
+    if count > input.count, let size = file.size, size >= count {
+      // The first piece tells whether the file is plain.
+      hasStarted = true
+      try refill()
+      decoder = Self.decoder(for: input[inputRange])
+      if decoder == nil {
+        try file.seek(to: count)
+        (inputRange, inputOffset) = (0..<0, count)
+        return []
+      }
+    }
+    while left > 0 {
+      guard let piece = try next() else {
+        throw CheckpointError(
+          .truncated, path: url.path, "the content is shorter than before",
+          expected: "at least \(count) bytes", found: "\(count - left)")
+      }
+      if piece.count > left { return Array(piece[left...]) }
+      left -= piece.count
+    }
+    return []
+  }
+
   /// All bytes of `url`; throws ``CheckpointError`` if there are more than `maximumByteCount`.
   public static func readAll(_ url: URL, maximumByteCount: Int = 1 << 31) throws -> [UInt8] {
     let reader = try ByteReader(contentsOf: url)
@@ -62,6 +98,20 @@ public final class ByteReader {
           .unsupported, path: url.path, "the content is too large",
           expected: "at most \(maximumByteCount) bytes", found: "more")
       }
+    }
+    return bytes
+  }
+
+  /// The first `byteCount` bytes of `url` as they are, never decompressed; throws
+  /// ``CheckpointError`` if there are fewer.
+  public static func readRaw(_ url: URL, byteCount: Int) throws -> [UInt8] {
+    let file = try InputFile(url)
+    var bytes = [UInt8](repeating: 0, count: byteCount)
+    let count = try bytes.withUnsafeMutableBytes { try file.read(into: $0) }
+    guard count == byteCount else {
+      throw CheckpointError(
+        .truncated, path: url.path, "the file is too short", expected: "\(byteCount) bytes",
+        found: "\(count)")
     }
     return bytes
   }

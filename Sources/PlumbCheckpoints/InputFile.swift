@@ -41,6 +41,13 @@ final class InputFile: Sendable {
     try fill(buffer) { Glibc.read(descriptor, $0, $1) }
   }
 
+  /// Makes `offset` the current place of a regular file.
+  func seek(to offset: Int) throws {
+    guard lseek(descriptor, offset, SEEK_SET) >= 0 else {
+      throw CheckpointError.system(errno, .unreadable, path: path, "seek")
+    }
+  }
+
   /// Fills `buffer` from byte `offset` on, independent of the current place.
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws -> Int {
     var done = 0

@@ -17,7 +17,8 @@ public enum StableHash {
     Double(of(text, seed: seed) >> 11) * 0x1p-53
   }
 
-  private static func mixed(_ value: UInt64) -> UInt64 {
+  /// SplitMix64's finaliser.
+  static func mixed(_ value: UInt64) -> UInt64 {
     var z = value
     z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
     z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb

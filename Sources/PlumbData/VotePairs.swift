@@ -17,6 +17,13 @@ public struct VotePairOptions: Codable, Hashable, Sendable {
   public init() {}
 }
 
+extension ForumThread.Answer {
+  /// What a rule looks at.
+  fileprivate var judged: VoteRule.Answer {
+    VoteRule.Answer(score: score, isAccepted: accepted, time: ForumTime.unknown)
+  }
+}
+
 extension ForumThread {
   /// The preference pairs of this thread by WorldPM's rule, in the order of the answers.
   ///
@@ -33,18 +40,19 @@ extension ForumThread {
       !trimmed(answer.text).isEmpty
         && answer.text.unicodeScalars.count <= options.maximumResponseCharacters ?? .max
     }
+    var rule = VoteRule(.worldPM)
+    rule.minimumMargin = options.minimumMargin
     var pairs: [PreferencePair] = []
     for (index, first) in usable.enumerated() {
       for second in usable[(index + 1)...] {
-        let (better, worse) = first.netVotes > second.netVotes ? (first, second) : (second, first)
-        let margin = Double(better.netVotes) - Double(worse.netVotes)
-        guard margin > 0, margin >= Double(options.minimumMargin),
-          trimmed(better.text) != trimmed(worse.text)
+        guard case .better(let isFirst, let margin) = rule.verdict(first.judged, second.judged)
         else { continue }
+        let (better, worse) = isFirst ? (first, second) : (second, first)
+        guard trimmed(better.text) != trimmed(worse.text) else { continue }
         pairs.append(
           PreferencePair(
             id: "\(site)-\(id)-\(better.id)-\(worse.id)", source: site, prompt: prompt,
-            chosen: better.text, rejected: worse.text, margin: margin))
+            chosen: better.text, rejected: worse.text, margin: Double(margin)))
       }
     }
     return limited(pairs, options)

@@ -9,7 +9,7 @@ import Testing
   static let commands = [
     [], ["run"], ["generate"], ["score"], ["logprobs"], ["evaluate"], ["tokenize"], ["model"],
     ["model", "info"], ["model", "import"], ["model", "merge"], ["model", "unmerge"], ["data"],
-    ["data", "inspect"], ["data", "cycles"], ["model", "cost"],
+    ["data", "inspect"], ["data", "pairs"], ["data", "cycles"], ["model", "cost"],
   ]
 
   @Test(arguments: commands) func isAsInItsSnapshot(command: [String]) throws {
