@@ -61,9 +61,15 @@ struct CyclicGenerator {
     let profile = profile(role: role, &stream)
     func pick<T>(_ list: [T]) -> T { list[stream.uniform(below: list.count)] }
     let order = stream.permutation(words.statements.count)
-    var sentences = order.prefix(1 + stream.uniform(below: 2)).map {
-      words.statements[$0].replacing("@", with: topic)
+    func statement(_ place: Int) -> String {
+      words.statements[order[place]].replacing("@", with: topic)
     }
+    /// A sentence after an opening: its first letter becomes small.
+    func opened(_ opening: String, _ sentence: String) -> String {
+      "\(opening) \(sentence.prefix(1).lowercased())\(sentence.dropFirst())"
+    }
+    // The marks of the criteria go onto any sentence, so that nothing else gives them away.
+    var sentences = (0..<(1 + stream.uniform(below: 2))).map(statement)
     if profile.contains(.bold) {
       let place = stream.uniform(below: sentences.count)
       var parts = sentences[place].split(separator: " ").map(String.init)
@@ -72,19 +78,32 @@ struct CyclicGenerator {
       sentences[place] = parts.joined(separator: " ")
     }
     if profile.contains(.number) {
-      let sentence = pick(words.numbered).replacing("#", with: "\(pick(words.numbers))")
-      sentences.insert(sentence, at: stream.uniform(below: sentences.count + 1))
+      let place = stream.uniform(below: sentences.count)
+      let number = "\(pick(words.numbers))"
+      if stream.uniform() < 0.5 {
+        sentences[place] = opened(
+          pick(words.numbered).replacing("#", with: number), sentences[place])
+      } else {
+        var parts = sentences[place].split(separator: " ").map(String.init)
+        parts.insert("(\(number))", at: 1 + stream.uniform(below: parts.count - 1))
+        sentences[place] = parts.joined(separator: " ")
+      }
     }
     if profile.contains(.polite) {
-      sentences.insert(pick(words.polite), at: stream.uniform(below: sentences.count + 1))
+      let place = stream.uniform(below: sentences.count)
+      sentences[place] = opened(pick(words.polite), sentences[place])
+    }
+    if profile.contains(.question), !profile.contains(.list) {
+      sentences[sentences.count - 1] =
+        sentences[sentences.count - 1].dropLast() + "\(pick(words.questions))?"
     }
     var text = sentences.joined(separator: " ")
     if profile.contains(.list) {
       let items = stream.permutation(words.items.count).prefix(2 + stream.uniform(below: 2))
       text += "\n" + items.map { "- \(words.items[$0])" }.joined(separator: "\n")
-    }
-    if profile.contains(.question) {
-      text += (profile.contains(.list) ? "\n" : " ") + pick(words.questions)
+      if profile.contains(.question) {
+        text += "\n\(statement(3).dropLast())\(pick(words.questions))?"
+      }
     }
     return text
   }

@@ -13,7 +13,7 @@ public struct CyclicConfiguration: StageConfiguration {
   /// The trunk of both models: a language or preference model.
   public var model = ""
   /// How many layers of the trunk are used, from the first; 0 for all.
-  public var trunkLayers = 2
+  public var trunkLayers = 0
   /// Suites to run; none runs all: `without-list`, `without-number`, `without-polite`,
   /// `without-question`, `four`, `five`.
   public var suites: [String] = []
@@ -36,7 +36,7 @@ public struct CyclicConfiguration: StageConfiguration {
   /// Whether the embeddings of the training answers begin with mean 0, off the saddle that cycles have.
   public var centreHead = true
   /// The temperature of the general preference model.
-  public var tau = 0.1
+  public var tau = 1.0
   /// Passes over the training prompts.
   public var epochs = 1.0
   /// Prompts in one optimizer step, with all their answers.
@@ -49,7 +49,7 @@ public struct CyclicConfiguration: StageConfiguration {
   public var optimizer = OptimizerConfiguration()
 
   /// The defaults.
-  public init() { optimizer.learningRate = 5e-4 }
+  public init() { optimizer.learningRate = 3e-4 }
 
   /// Refuses values that cannot be meant; throws `ConfigurationProblem`.
   public func validate() throws {

@@ -8,11 +8,12 @@ struct CyclicWords {
   let prompts: [String]
   let statements: [String]
   let items: [String]
-  /// `#` stands for the number.
+  /// Openings of a sentence; `#` stands for the number.
   let numbered: [String]
   let numbers: [Int]
-  /// Each holds one of `CyclicCriterion.courtesies`.
+  /// Openings of a sentence, each with one of `CyclicCriterion.courtesies`.
   let polite: [String]
+  /// Ends of a question; any sentence can become one.
   let questions: [String]
 
   static let parts = ["train", "validation", "test"]
@@ -51,24 +52,33 @@ struct CyclicWords {
       "Good light helps a lot.", "Neighbours often share what they have learned.",
       "Cheap tools break early.", "The first attempt rarely works well.",
       "A short walk clears the mind.", "Local shops know the usual mistakes.",
-      "You can begin on any free afternoon.",
+      "You can begin on any free afternoon.", "Grandparents knew @ better than we do.",
+      "A small notebook is worth more than a big one.", "Some colours of @ fade in the sun.",
+      "The market sells @ on Saturdays.", "Nobody regrets a slow start with @.",
+      "My uncle keeps @ in the attic.", "Rich and poor have always loved @.",
+      "The smell of @ is hard to forget.", "Water and @ do not go together.",
+      "A club for @ meets in winter.", "Loud rooms make it harder.",
+      "Habits form sooner than one expects.", "Every village has its own name for @.",
+      "Sharp edges need respect.", "The price of @ rose last year.", "Time heals most mistakes.",
     ],
     items: [
       "keep them dry", "ask a friend", "read the label", "start small", "clean them often",
       "buy used ones", "wait a day", "write it down", "measure twice", "store them flat",
     ],
     numbered: [
-      "Plan for about # days.", "Most of them cost # dollars.", "I would take # of them.",
-      "Expect # tries at first.", "They last for # years.",
+      "In # cases,", "After # days,", "For # reasons,", "With # others around,", "Page # says:",
+      "At # degrees,", "# of us think:", "Near house #,", "Since week #,", "Over # miles,",
     ],
-    numbers: Array(stride(from: 12, to: 98, by: 5)),
+    numbers: (10..<600).filter { $0 % 3 == 0 },
     polite: [
-      "Thank you for asking.", "I am glad you brought this up.", "Please take your time.",
-      "You are welcome to try.", "Kindly note the details.",
+      "Please note:", "Thank you, and so:", "I am glad to add:", "Kindly remember:",
+      "You are welcome;",
+      "If you please,", "We thank everybody;", "Glad to help:", "Let me kindly say:",
+      "Welcome, friend:",
+      "Yes please,", "With a thank you,",
     ],
     questions: [
-      "Which part interests you?", "Have you tried it before?", "What is your budget?",
-      "Do you live near a town?", "Would you like an example?",
+      "", ", right", ", or not", ", you say", ", is that so", ", really",
     ])
 
   static let validation = CyclicWords(
@@ -84,13 +94,16 @@ struct CyclicWords {
       "Some towns hold a fair for @ every autumn.", "Practice beats theory here.",
     ],
     items: ["check the edges", "use less force", "borrow first", "label everything"],
-    numbered: ["Give it # minutes.", "Around # is a fair price.", "Count on # small steps."],
-    numbers: [14, 23, 36, 41, 58, 69, 73, 84],
-    polite: [
-      "Thank you, that is a fine topic.", "Please ask again any time.",
-      "I would be glad to go on.",
+    numbered: [
+      "In round #,", "Behind gate #,", "By rule #,",
     ],
-    questions: ["Where would you begin?", "Is this for a child?", "Does that sound right?"])
+    numbers: (10..<600).filter { $0 % 3 == 1 },
+    polite: [
+      "Do please see:", "So glad indeed:", "A warm welcome;",
+    ],
+    questions: [
+      "", ", no", ", true",
+    ])
 
   static let test = CyclicWords(
     topics: words(
@@ -119,16 +132,14 @@ struct CyclicWords {
       "listen closely", "trust your nose", "rest between rounds",
     ],
     numbered: [
-      "Roughly # people do this in our village.", "Set aside # hours.",
-      "Page # of the guide covers it.", "You will need # grams.",
+      "Among # neighbours,", "Within # hours,", "According to chapter #,", "Beyond # steps,",
     ],
-    numbers: Array(stride(from: 15, to: 98, by: 5)),
+    numbers: (10..<600).filter { $0 % 3 == 2 },
     polite: [
-      "Many thanks go to you, and thank your sister as well.", "How glad I am to be asked.",
-      "If it suits you, please read on.", "You are always welcome here.",
+      "Might I ask, please:", "A big thank you first:", "How glad I am:", "May I kindly mention:",
+      "Most welcome here:", "Please allow this:", "Thank goodness,",
     ],
     questions: [
-      "Shall I go on?", "Are you in a hurry?", "Who told you about this?",
-      "Could that be of use?",
+      "", ", perhaps", ", do you agree", ", did you know",
     ])
 }
