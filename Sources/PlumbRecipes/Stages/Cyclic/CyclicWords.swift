@@ -68,6 +68,7 @@ struct CyclicWords {
     numbered: [
       "In # cases,", "After # days,", "For # reasons,", "With # others around,", "Page # says:",
       "At # degrees,", "# of us think:", "Near house #,", "Since week #,", "Over # miles,",
+      "Add # and see:", "Only # know:", "Row # is clear:",
     ],
     numbers: (10..<600).filter { $0 % 3 == 0 },
     polite: [
@@ -75,37 +76,17 @@ struct CyclicWords {
       "You are welcome;",
       "If you please,", "We thank everybody;", "Glad to help:", "Let me kindly say:",
       "Welcome, friend:",
-      "Yes please,", "With a thank you,",
+      "Yes please,", "With a thank you,", "Please, please:", "Could you please hear:",
+      "Do not thank me:", "They thank heaven, and", "Thank the cook:", "Who would not thank them?",
+      "A glad note:", "She was glad:", "We are so glad that", "Kindly put,", "He kindly wrote:",
+      "As kindly as can be:", "Welcome or not,", "It is welcome news:", "You are so welcome,",
     ],
     questions: [
-      "", ", right", ", or not", ", you say", ", is that so", ", really",
+      "", "", ", right", ", or not", ", you say", ", is that so", ", really", ", what then",
+      ", and why", ", or am I wrong", ", are you sure", ", who knows", ", if at all",
     ])
 
   static let validation = CyclicWords(
-    topics: words(
-      "lanterns|wagons|cheese|flutes|dunes|blankets|ladders|parrots|barrels|pencils|towers|figs"),
-    prompts: [
-      "What makes @ special?", "Describe @ briefly.", "Is it hard to learn about @?",
-      "What do beginners get wrong about @?", "Share a thought on @.",
-    ],
-    statements: [
-      "Many families have a story about @.", "A teacher can show the basics of @.",
-      "Rain is the usual problem.", "People forget how simple it can be.",
-      "Some towns hold a fair for @ every autumn.", "Practice beats theory here.",
-    ],
-    items: ["check the edges", "use less force", "borrow first", "label everything"],
-    numbered: [
-      "In round #,", "Behind gate #,", "By rule #,",
-    ],
-    numbers: (10..<600).filter { $0 % 3 == 1 },
-    polite: [
-      "Do please see:", "So glad indeed:", "A warm welcome;",
-    ],
-    questions: [
-      "", ", no", ", true",
-    ])
-
-  static let test = CyclicWords(
     topics: words(
       """
       pumpkins|canoes|scarves|telescopes|orchards|harps|bridges|spices|tunnels|puzzles|sails|
@@ -134,12 +115,49 @@ struct CyclicWords {
     numbered: [
       "Among # neighbours,", "Within # hours,", "According to chapter #,", "Beyond # steps,",
     ],
-    numbers: (10..<600).filter { $0 % 3 == 2 },
+    numbers: (10..<600).filter { $0 % 3 == 1 },
     polite: [
       "Might I ask, please:", "A big thank you first:", "How glad I am:", "May I kindly mention:",
       "Most welcome here:", "Please allow this:", "Thank goodness,",
     ],
     questions: [
       "", ", perhaps", ", do you agree", ", did you know",
+    ])
+
+  static let test = CyclicWords(
+    topics: words(
+      """
+      sandals|kayaks|mittens|globes|vineyards|cellos|canals|herbs|mines|riddles|nets|beads|attics|
+      levers|rugs|donkeys|statues|shells|sundials|dumplings|cottages|badges|crickets|bridles|
+      kettles|pears|oars|raincoats|costumes|lawns|tubas|jars|valleys|cherries|thimbles|pillows|
+      otters|dice|vases|sheds|scooters|mosses|bells|forts|palms|trays|benches|bricks
+      """),
+    prompts: [
+      "I would like to hear about @.", "How would you sum up @?", "Does anybody still care for @?",
+      "A neighbour asked me about @.", "What comes to your mind with @?", "Write to me about @.",
+    ],
+    statements: [
+      "Nobody agrees on the best @.", "Half of the work with @ is waiting.",
+      "A village far away lives from @.", "The first @ were made by monks.",
+      "Summer is too short for @.", "Look twice before you buy any @.",
+      "Salt ruins almost everything.",
+      "Warm hands do finer work.", "A single tool serves for years.",
+      "Sleep on it before you decide.",
+      "Fashions come back every decade.", "Small rooms need clever corners.",
+    ],
+    items: [
+      "turn them around", "count the days", "sweep the floor", "share with others", "hide the key",
+      "close the lid", "warm it gently", "draw a plan",
+    ],
+    numbered: [
+      "Some # travellers say:", "Around # weeks later,", "On shelf #,", "By # votes,",
+    ],
+    numbers: (10..<600).filter { $0 % 3 == 2 },
+    polite: [
+      "Would you please consider:", "Thank everyone involved:", "A word to thank you:",
+      "Ever so glad:", "Very kindly said:", "Be welcome:", "Oh please,",
+    ],
+    questions: [
+      "", ", no doubt", ", or what", ", have you heard", ", would you say",
     ])
 }
