@@ -119,21 +119,7 @@ func jsonLines(_ url: URL) throws -> [[String: Any]] {
     let models = ["reward", "base", "preference"].map { "'\(world($0))'" }.joined(separator: ", ")
     let yaml = "name: n\nseed: 2\nthreads: 2\nstages:\n  \(Self.stage(world, models: models))\n"
     try runTiny(yaml, in: straight.url)
-    var stops = 0
-    while true {
-      var polls = 0
-      do {
-        try runTiny(yaml, in: interrupted.url, mode: .resuming) {
-          polls += 1
-          return polls > 2
-        }
-        break
-      } catch is RunInterruption {
-        stops += 1
-        try #require(stops < 9)
-      }
-    }
-    #expect(stops > 0)
+    try runTinyWithStops(yaml, in: interrupted.url, polls: 2, fewerThan: 9)
     for file in ["summary.json", "stages/best-of-n/answers.jsonl.zst"] {
       #expect(try straight.data(file) == interrupted.data(file), "\(file)")
     }

@@ -129,21 +129,9 @@ extension [Figure] {
     let (straight, interrupted) = (try TemporaryFolder(), try TemporaryFolder())
     let yaml = Self.yaml(world, settings: "seeds: 1\n    schemes: [top, multi-task, more]")
     try runTiny(yaml, in: straight.url)
-    var stops = 0
-    while true {
-      var polls = 0
-      do {
-        try runTiny(yaml, in: interrupted.url, mode: .resuming) {
-          polls += 1
-          return polls > 9  // within the second training
-        }
-        break
-      } catch is RunInterruption {
-        stops += 1
-        try #require(stops < 20)
-      }
-    }
-    #expect(stops > 1)
+    // Nine polls end within the second training.
+    let stops = try runTinyWithStops(yaml, in: interrupted.url, polls: 9, fewerThan: 20)
+    #expect(stops.count > 1)
     for file in [
       "metrics.jsonl", "summary.json", "stages/more/models.json",
       "stages/more/cells/more-seed1/model.safetensors",

@@ -130,22 +130,8 @@ import Testing
     try runTiny(yaml, in: straight.url)
     let steps = try straight.text("metrics.jsonl").split(separator: "\n").count
     try #require(steps > 4)
-    var stops: [Int] = []
-    while true {
-      var polls = 0
-      do {
-        // The first poll is before the stage; so two steps are done and the second one is saved.
-        try runTiny(yaml, in: interrupted.url, mode: .resuming) {
-          polls += 1
-          return polls > 2
-        }
-        break
-      } catch let stop as RunInterruption {
-        #expect(stop.saved)
-        stops.append(stop.step)
-        try #require(stops.count < steps)
-      }
-    }
+    // The first poll is before the stage; so two steps are done and the second one is saved.
+    let stops = try runTinyWithStops(yaml, in: interrupted.url, polls: 2, fewerThan: steps)
     #expect(stops == Array(stride(from: 2, to: steps, by: 2)))
     let weights = test.isAdapter ? "adapter_model" : "model"
     for file in ["metrics.jsonl", "summary.json", "stages/\(test.stage)/\(weights).safetensors"] {

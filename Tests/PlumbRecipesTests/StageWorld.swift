@@ -144,6 +144,30 @@ func runTiny(
   ).run()
 }
 
+/// Runs a recipe to its end, stopped after every few polls and resumed; returns the steps at which it stopped.
+@discardableResult
+func runTinyWithStops(
+  _ yaml: String, in directory: URL, polls: Int, fewerThan most: Int
+) throws -> [Int] {
+  var stops: [Int] = []
+  while true {
+    var polled = 0
+    do {
+      try runTiny(yaml, in: directory, mode: .resuming) {
+        polled += 1
+        return polled > polls
+      }
+      break
+    } catch let stop as RunInterruption {
+      stops.append(stop.step)
+      // A run that never gets further would go on for ever.
+      try #require(stops.count < most)
+    }
+  }
+  #expect(!stops.isEmpty)
+  return stops
+}
+
 extension RunEnvironment {
   /// Saves every run of a test from asking git and the system.
   fileprivate static let none = RunEnvironment(

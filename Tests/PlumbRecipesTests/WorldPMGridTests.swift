@@ -71,21 +71,8 @@ import Testing
       folder.url.appending(path: "straight"), folder.url.appending(path: "stopped")
     )
     let summary = try runTiny(yaml, in: straight)
-    var stops = 0
-    while true {
-      var polls = 0
-      do {
-        try runTiny(yaml, in: stopped, mode: .resuming) {
-          polls += 1
-          return polls > limit
-        }
-        break
-      } catch is RunInterruption {
-        stops += 1
-        try #require(stops < 40)
-      }
-    }
-    #expect(stops >= 2)
+    let stops = try runTinyWithStops(yaml, in: stopped, polls: limit, fewerThan: 40)
+    #expect(stops.count >= 2)
     for file in ["summary.json", "metrics.jsonl"] {
       let (one, other) = (
         try Data(contentsOf: straight.appending(path: file)),

@@ -130,16 +130,7 @@ import Testing
   @Test func snapshotsAreModelsAndSurviveInterruptions() throws {
     let (straight, stopped) = (try TemporaryFolder(), try TemporaryFolder())
     try runTiny(Self.base(world), in: straight.url)
-    while true {
-      var polls = 0
-      do {
-        try runTiny(Self.base(world), in: stopped.url, mode: .resuming) {
-          polls += 1
-          return polls > 3
-        }
-        break
-      } catch is RunInterruption {}
-    }
+    try runTinyWithStops(Self.base(world), in: stopped.url, polls: 3, fewerThan: 40)
     let steps = try straight.series("loss", "base").count
     let names = [1, 2, 4, 8].map { divisor in
       let digits = "\(steps / divisor)"
