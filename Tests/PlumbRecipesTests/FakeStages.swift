@@ -43,6 +43,7 @@ struct AllTypesConfiguration: StageConfiguration {
   var common = Common()
   var sources: [Source] = []
   var layers: [Int] = [1, 2]
+  var texts: [String] = []
   var weights: [String: Double] = ["forum": 1]
   var klCoefficient = 0.05
 

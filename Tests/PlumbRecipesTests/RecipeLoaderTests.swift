@@ -1,6 +1,7 @@
 import Foundation
-import PlumbRecipes
 import Testing
+
+@testable import PlumbRecipes
 
 @Suite struct RecipeLoaderTests {
   let loader = RecipeLoader(kinds: [AllTypesConfiguration.self, WalkConfiguration.self])
@@ -58,6 +59,39 @@ import Testing
     #expect(recipe.stages.map(\.kind) == ["walk", "all-types", "walk"])
   }
 
+  @Test func aListOfSeedsMakesAStagePerSeed() throws {
+    let yaml = """
+      name: test
+      stages:
+        first: {kind: walk, seeds: [3, 8], steps: 2}
+        walk: {seed: 5}
+        all-types: {sources: [{path: first}], layers: [1], note: first}
+        last: {kind: all-types, schedule: {peak: 2}, texts: [first, walk]}
+      """
+    let recipe = try loader.load(yaml: yaml)
+    #expect(
+      recipe.stages.map(\.name) == ["first-seed3", "first-seed8", "walk", "all-types", "last"])
+    #expect(recipe.stages.map(\.kind) == ["walk", "walk", "walk", "all-types", "all-types"])
+    #expect(recipe.stages.map(\.seed) == [3, 8, 5, nil, nil])
+    let last = try #require(recipe.stages[4].configuration as? AllTypesConfiguration)
+    #expect(last.texts == ["first-seed3", "first-seed8", "walk"])
+    // Only lists can hold several.
+    let other = try #require(recipe.stages[3].configuration as? AllTypesConfiguration)
+    #expect(other.note == "first" && other.sources.map(\.path) == ["first"])
+    let again = try loader.load(yaml: recipe.yaml)
+    #expect(again.yaml == recipe.yaml && again.stages.map(\.seed) == recipe.stages.map(\.seed))
+    let overridden = try loader.load(yaml: yaml, overrides: ["first.steps=9", "first.seeds=[1]"])
+    #expect(overridden.stages.map(\.name).prefix(2) == ["first-seed1", "walk"])
+    #expect((overridden.stages[0].configuration as? WalkConfiguration)?.steps == 9)
+  }
+
+  @Test func theNameOfAMethodHasNoSeed() {
+    for (stage, method) in [
+      ("ppo-seed17", "ppo"), ("ppo", "ppo"), ("a-seed-b", "a-seed-b"), ("ppo-seed", "ppo-seed"),
+      ("x-seed1-seed2", "x-seed1"),
+    ] { #expect(StageSeeds.method(of: stage) == method) }
+  }
+
   @Test func theResolvedRecipeShowsEveryDefaultAndLoadsAgain() throws {
     let recipe = try loader.load(
       yaml: "name: test\ndescription: 'yes: no'\nstages:\n  all-types: {note: '17'}\n  walk: {}\n")
@@ -85,6 +119,7 @@ import Testing
               peak: 0.001
             sources: []
             layers: [1, 2]
+            texts: []
             weights:
               forum: 1.0
             kl_coefficient: 0.05
@@ -179,6 +214,20 @@ import Testing
       yaml: stage + "batch_row: 2",
       expected: "r.yaml: stages.all-types: unknown key 'batch_row'; did you mean 'batch_rows'? "
         + "(line 4)"),
+    .init(
+      yaml: stage + "updates: 1\n    seeds: [1, 1]",
+      expected: "r.yaml: stages.all-types.seeds: expected a list of different integers, found "
+        + "[1, 1] (line 5)"),
+    .init(
+      yaml: stage + "seeds: 3",
+      expected: "r.yaml: stages.all-types.seeds: expected a list, found the integer 3 (line 4)"),
+    .init(
+      yaml: stage + "seeds: [3]\n    seed: 3",
+      expected: "r.yaml: stages.all-types: expected either 'seed' or 'seeds', found both (line 5)"),
+    .init(
+      yaml: stage + "seeds: [3]\n  all-types-seed3: {kind: walk}",
+      expected: "r.yaml: stages.all-types.seeds: expected no other stage of the name "
+        + "'all-types-seed3', found one (line 4)"),
     .init(
       yaml: stage + "updates: 1\n    updates: 2",
       expected: "r.yaml: the key 'updates' is there twice (line 4)"),

@@ -54,6 +54,26 @@ import Testing
     }
   }
 
+  /// A stage with a seed of its own is the stage of a recipe with that seed.
+  @Test func aStageRunsOncePerSeed() throws {
+    let (folder, other) = (try TemporaryFolder(), try TemporaryFolder())
+    let yaml = "name: walks\nseed: 5\nthreads: 2\nstages: {walk: {seeds: [5, 6]}}\n"
+    let summary = try WalkStage.$control.withValue(.init()) {
+      try Self.runner(folder.url, yaml: yaml).run()
+    }
+    #expect(summary.figures.map(\.name) == ["walk-seed5/position", "walk-seed6/position"])
+    for seed in [5, 6] {
+      let plain = "name: walks\nseed: \(seed)\nthreads: 2\nstages: {walk: {}}\n"
+      let path = other.url.appending(path: "\(seed)")
+      let expected = try WalkStage.$control.withValue(.init()) {
+        try Self.runner(path, yaml: plain).run()
+      }
+      let found = summary.figures.first { $0.name == "walk-seed\(seed)/position" }
+      #expect(found?.value == expected.figures.first?.value)
+    }
+    #expect(summary.figures[0].value != summary.figures[1].value)
+  }
+
   @Test func aRunLeavesEverythingItPromises() throws {
     let folder = try TemporaryFolder()
     let summary = try run(folder)

@@ -8,6 +8,8 @@ public struct Recipe: Sendable {
     public var kind: String { type(of: configuration).kind }
     /// All settings, defaults included.
     public let configuration: any StageConfiguration
+    /// The stage's own seed; nil where the recipe's holds.
+    public let seed: UInt64?
     /// The settings as they stand in the resolved recipe.
     let node: ConfigurationNode
   }
@@ -16,7 +18,7 @@ public struct Recipe: Sendable {
   public let name: String
   /// What the recipe shows, in a sentence or two.
   public let description: String
-  /// The one source of randomness.
+  /// The one source of randomness, but for stages with a seed of their own.
   public let seed: UInt64
   /// The number of threads; results hold bit for bit for one number only.
   public let threads: Int

@@ -9,6 +9,7 @@ public import Foundation
 /// stages:
 ///   data: {threads_per_question: 4}            # the kind is the stage's own name …
 ///   preference-base: {kind: reward-model, …}   # … unless it is given
+///   ppo: {seeds: [1, 2, 3], …}                 # the stages ppo-seed1, ppo-seed2, ppo-seed3
 /// ```
 /// Keys that no default has, duplicate keys and values of another type are refused, with the path,
 /// the line and the nearest known name.
@@ -74,7 +75,7 @@ public struct RecipeLoader: Sendable {
           found: written?.value.spoken ?? "no 'stages'"),
         path: ["stages"], place: written?.place ?? root.place)
     }
-    let stages = try stageEntries.map(stage)
+    let stages = try StageSeeds.expanded(stageEntries).map(stage)
     let stageNodes = stages.map {
       ConfigurationNode.Entry(key: $0.name, value: $0.node, place: .defaults)
     }
@@ -98,6 +99,7 @@ public struct RecipeLoader: Sendable {
     }
     var kind = entry.key
     var kindPlace = entry.place
+    var seed: UInt64?
     var node = entry.value
     if case .mapping(let fields, let open) = node.content {
       if let field = fields.first(where: { $0.key == "kind" }) {
@@ -105,7 +107,12 @@ public struct RecipeLoader: Sendable {
           String.self, from: field.value, path: path + ["kind"])
         kindPlace = field.place
       }
-      node.content = .mapping(fields.filter { $0.key != "kind" }, open: open)
+      if let field = fields.first(where: { $0.key == "seed" }) {
+        seed = try ConfigurationDecoder.decode(
+          UInt64.self, from: field.value, path: path + ["seed"])
+      }
+      node.content = .mapping(
+        fields.filter { $0.key != "kind" && $0.key != "seed" }, open: open)
     }
     guard let type = kinds.first(where: { $0.kind == kind }) else {
       let known = kinds.map { $0.kind }
@@ -116,9 +123,14 @@ public struct RecipeLoader: Sendable {
     let configuration = try ConfigurationDecoder.decode(type, from: node, path: path)
     let kindNode = ConfigurationNode(.scalar(kind, quoted: true))
     let fields = try ConfigurationEncoder.encode(configuration).entries ?? []
-    let complete = [.init(key: "kind", value: kindNode, place: .defaults)] + fields
+    var complete = [ConfigurationNode.Entry(key: "kind", value: kindNode, place: .defaults)]
+    if let seed {
+      let seedNode = ConfigurationNode(.scalar("\(seed)", quoted: false))
+      complete.append(.init(key: "seed", value: seedNode, place: .defaults))
+    }
+    complete += fields
     return Recipe.Stage(
-      name: entry.key, configuration: configuration,
+      name: entry.key, configuration: configuration, seed: seed,
       node: ConfigurationNode(.mapping(complete, open: false)))
   }
 }

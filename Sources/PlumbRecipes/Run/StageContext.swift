@@ -8,7 +8,7 @@ public final class StageContext {
   public let stage: String
   /// The stage's own folder; artifacts go here (not `stage.json`, `metrics.jsonl`, `checkpoints`).
   public let directory: URL
-  /// The recipe's seed; key random numbers by it, a purpose, the step and the row.
+  /// The stage's seed, or the recipe's where it has none; key random numbers by it, a purpose, the step and the row.
   public let seed: UInt64
   /// The number of threads.
   public let threads: Int
@@ -32,7 +32,7 @@ public final class StageContext {
   ) {
     self.stage = stage
     self.directory = directory
-    seed = recipe.seed
+    seed = recipe.stages.first { $0.name == stage }?.seed ?? recipe.seed
     threads = recipe.threads
     self.recipe = recipe
     self.inputs = inputs
