@@ -47,6 +47,18 @@ import Testing
     }
   }
 
+  /// As in the paper: A beats B on the first criterion, B beats C on the second, C beats A on the third.
+  @Test func theFirstCriterionDecidesBetweenTheFirstTwo() {
+    let judge = CyclicJudge(cycle: [.list, .number, .polite], reach: 1)
+    let answers = ["- a\n- b", "it is 5", "you are welcome"]
+    #expect(answers.map { judge.role(of: $0) } == [0, 1, 2])
+    for (winner, loser) in [(0, 1), (1, 2), (2, 0)] {
+      #expect(judge.prefers(answers[winner], to: answers[loser]) == true)
+      #expect(judge.prefers(answers[loser], to: answers[winner]) == false)
+    }
+    #expect(judge.wins == [[0, 1, 0], [0, 0, 1], [1, 0, 0]])
+  }
+
   @Test func suitesAreCirclesWithTheCeilingsThatTheirLengthGives() {
     let ceilings = CyclicSuite.standard.map { scalarCeiling(wins: $0.judge.wins) }
     #expect(ceilings.prefix(4).allSatisfy { abs($0 - 2.0 / 3) < 1e-12 })
