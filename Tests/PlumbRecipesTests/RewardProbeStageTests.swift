@@ -60,6 +60,31 @@ import Testing
     expectClose(losses[0], losses[1], absolute: 1e-4, relative: 1e-4)
   }
 
+  @Test func sourcesCanBeLeftOut() throws {
+    let (world, folder) = (try TinyWorld.shared(), try TemporaryFolder())
+    let rows = { (source: String, count: Int) in
+      (0..<count).map { number in
+        #"{"source": "\#(source)", "prompt": "q\#(number)", "chosen": "yes", "rejected": "no \#(number)"}"#
+      }
+    }
+    let file = folder.url.appending(path: "rows.jsonl")
+    try (rows("a", 5) + rows("b", 3)).joined(separator: "\n").write(
+      to: file, atomically: true, encoding: .utf8)
+    func stages(_ except: String) -> String {
+      ["probe: {kind: reward-probe, strengths: [1]", "reward: {kind: reward-model, epochs: 1"].map {
+        "\($0), model: '\(world("pretrain"))', max_length: 64, train: ['\(file.path)'], "
+          + "validation: ['\(file.path)'], except_sources: \(except)}"
+      }.joined(separator: "\n  ")
+    }
+    let summary = try run(stages("[b, c]"), in: folder)
+    for stage in ["probe", "reward"] {
+      let figures = summary.figures.filter { $0.name.hasPrefix("\(stage)/") }
+      #expect(figures.first { $0.name.hasSuffix("train_pairs") }?.value == 5)
+      #expect(figures.first { $0.name.hasSuffix("validation_nll") }?.sampleSize == 5)
+    }
+    #expect(throws: RunError.self) { try run(stages("[a, b]"), in: try TemporaryFolder()) }
+  }
+
   /// By hand: one feature of 2 and one of 0, so only the first counts, and its minimum solves
   /// `σ(-z) = strength z` on the scaled feature, where it is 1.
   @Test func oneFeatureByHand() throws {

@@ -74,18 +74,26 @@ public struct LogisticRegression: Hashable, Sendable {
     let width = weights.count
     let count = Double(rows.count)
     var gradient = weights.map { ridge * $0 }
-    var hessian = [[Double]](repeating: [Double](repeating: 0, count: width), count: width)
+    // The part up to the diagonal, row after row in one array: with hundreds of features all the time is here.
+    var lower = [Double](repeating: 0, count: width * (width + 1) / 2)
     for row in rows {
       let miss = 1 / (1 + exp(dot(row, weights)))
-      let curvature = miss * (1 - miss)
+      let curvature = miss * (1 - miss) / count
+      var place = 0
       for i in 0..<width {
         gradient[i] -= row[i] * miss / count
-        for j in 0...i { hessian[i][j] += row[i] * row[j] * curvature / count }
+        let scale = row[i] * curvature
+        for j in 0...i { lower[place + j] += scale * row[j] }
+        place += i + 1
       }
     }
+    var hessian = [[Double]](repeating: [Double](repeating: 0, count: width), count: width)
     for i in 0..<width {
+      for j in 0...i {
+        let value = lower[i * (i + 1) / 2 + j]
+        (hessian[i][j], hessian[j][i]) = (value, value)
+      }
       hessian[i][i] += ridge
-      for j in 0..<i { hessian[j][i] = hessian[i][j] }
     }
     return (gradient, hessian)
   }

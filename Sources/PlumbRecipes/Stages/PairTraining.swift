@@ -74,6 +74,29 @@ struct PairSets {
     self.validation = try load(validation, withFacts: true)
     self.test = try load(test, withFacts: true)
   }
+
+  /// The same without some sources of rows in what is trained and validated on; the test stays whole, so
+  /// that it shows what a model says of pairs that it was not made for.
+  func leavingOut(_ sources: [String], _ context: StageContext) throws -> PairSets {
+    if sources.isEmpty { return self }
+    let known = Set((train + validation).map(\.source))
+    if let unknown = sources.first(where: { !known.contains($0) }) {
+      context.warn(
+        "except_sources: no row has the source '\(unknown)'; there are \(known.sorted().joined(separator: ", "))"
+      )
+    }
+    let left = PairSets(
+      train: train.filter { !sources.contains($0.source) },
+      validation: validation.filter { !sources.contains($0.source) }, test: test)
+    guard !left.train.isEmpty else {
+      throw RunError.nothingToTrain(
+        stage: context.stage, files: [], why: "every row is of a source that except_sources names")
+    }
+    context.note(
+      "except_sources leaves \(left.train.count) training and \(left.validation.count) validation pairs"
+    )
+    return left
+  }
 }
 
 /// One optimizer step over pairs: the gradient is that of the mean over the batch, however it is cut

@@ -11,6 +11,8 @@ public struct PreferenceTrainingSettings: InlineSection {
   public var validation: [String] = []
   /// Files to measure the result on.
   public var test: [String] = []
+  /// Sources of rows that are neither trained nor validated on.
+  public var exceptSources: [String] = []
   /// Passes over the training pairs.
   public var epochs = 1.0
   /// Pairs in one optimizer step.
@@ -74,9 +76,10 @@ extension PairSets {
   init(
     _ context: StageContext, _ settings: PreferenceTrainingSettings, encoder: ConversationEncoder
   ) throws {
-    try self.init(
+    self = try PairSets(
       context, train: settings.train, validation: settings.validation, test: settings.test,
-      encoder: encoder, maxLength: settings.maxLength)
+      encoder: encoder, maxLength: settings.maxLength
+    ).leavingOut(settings.exceptSources, context)
   }
 
   /// Trains a preference model on these pairs; with validation pairs, it ends with the weights of the

@@ -22,8 +22,10 @@ public struct RewardProbeConfiguration: StageConfiguration {
   public var validation: [String] = []
   /// Files to measure the result on.
   public var test: [String] = []
+  /// Sources of rows that are neither fitted to nor validated on.
+  public var exceptSources: [String] = []
   /// Strengths of the penalty to try, on features scaled to a mean square difference of 1.
-  public var strengths = [1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1]
+  public var strengths = [1e-2, 3e-2, 1e-1, 3e-1, 1, 3, 10]
   /// The longest prompt plus response, in tokens.
   public var maxLength = 384
   /// Tokens that go through the model at once.
@@ -86,7 +88,8 @@ struct RewardProbeStage: Stage {
       encoder: encoder, longest: configuration.maxLength)
     let pairs = try PairSets(
       context, train: configuration.train, validation: configuration.validation,
-      test: configuration.test, encoder: encoder, maxLength: configuration.maxLength)
+      test: configuration.test, encoder: encoder, maxLength: configuration.maxLength
+    ).leavingOut(configuration.exceptSources, context)
     guard !pairs.validation.isEmpty else {
       throw RunError.nothingToTrain(
         stage: context.stage, files: configuration.validation,

@@ -145,14 +145,13 @@ struct PreferenceFinetuneStage: Stage {
     }
     let sets = try PairSets(
       context, train: configuration.train, validation: configuration.validation, test: [],
-      encoder: encoder, maxLength: configuration.maxLength)
-    let train = sets.train.filter { !configuration.exceptSources.contains($0.source) }
-    var validation = sets.validation.filter { !configuration.exceptSources.contains($0.source) }
-    guard !train.isEmpty, !validation.isEmpty else {
+      encoder: encoder, maxLength: configuration.maxLength
+    ).leavingOut(configuration.exceptSources, context)
+    let train = sets.train
+    var validation = sets.validation
+    guard !validation.isEmpty else {
       throw RunError.nothingToTrain(
-        stage: context.stage, files: configuration.train + configuration.validation,
-        why:
-          "except_sources leaves \(train.count) training and \(validation.count) validation pairs")
+        stage: context.stage, files: configuration.validation, why: "there is no validation pair")
     }
     if configuration.maxValidationPairs > 0, validation.count > configuration.maxValidationPairs {
       var stream = RandomStream(seed: context.seed, purpose: "validation pairs")
