@@ -18,14 +18,16 @@ extension GeneralPreferenceModel {
   public init(_ folder: ModelFolder) throws {
     try folder.requireArchitecture(Self.architectureSuffix)
     let json = folder.json
-    let gate = try folder.plumbKeys().choice("gate", default: Gate.softmax)
+    let keys = try folder.plumbKeys()
+    let gate = try keys.choice("gate", default: Gate.softmax)
     try self.init(
       configuration: folder.configuration,
       options: Options(
         dimension: json.positiveInteger("value_head_dim"),
         normalises: json.boolean("l2_normalize", default: false),
         isGated: json.boolean("add_prompt_head", default: false), gate: gate,
-        tau: json.positiveNumber("tau", default: 0.1)),
+        tau: json.positiveNumber("tau", default: 0.1),
+        readsLastToken: keys.boolean("reads_last_token", default: false)),
       endOfText: folder.endOfText(), seed: 0)
     // The paper's checkpoints keep the output matrix of the language model.
     parameters = try folder.load(parameters.layout, ignoring: ["lm_head.weight"])
@@ -58,6 +60,7 @@ extension GeneralPreferenceModel {
         "plumb": .object([
           JSONField(key: "end_of_text_id", value: .integer(Int(endOfText))),
           JSONField(key: "gate", value: .string(options.gate.rawValue)),
+          JSONField(key: "reads_last_token", value: .bool(options.readsLastToken)),
         ]),
       ], as: type, to: directory)
   }

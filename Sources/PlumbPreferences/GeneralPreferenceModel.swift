@@ -6,7 +6,7 @@ public import PlumbTensors
 /// A decoder trunk whose head gives preference embeddings that can hold cycles.
 ///
 /// General Preference embedding (arXiv 2410.02197, §4): a response has an embedding v in R^2k, read at
-/// the end-of-text token, and
+/// the end-of-text token (or the last one, with `readsLastToken`), and
 /// `s(i > j) = sum over l of g_l (v_i[2l] v_j[2l+1] - v_i[2l+1] v_j[2l])`,
 /// which is skew-symmetric: s(j > i) = -s(i > j), s(i > i) = 0. The probability is `sigmoid(s / tau)`.
 /// With `normalises` embeddings have length 1. With `isGated` the weights g are the softmax of
@@ -43,11 +43,13 @@ public struct GeneralPreferenceModel: Sendable {
     public var tau: Double
     /// Whether the temperature is trained with the weights.
     public var learnsTau: Bool
+    /// Whether embeddings are read at the last token, whatever it is, and not at the end of the text.
+    public var readsLastToken: Bool
 
     /// Makes options; the defaults are those of the paper's larger runs without gate.
     public init(
       dimension: Int = 6, normalises: Bool = false, isGated: Bool = false, gate: Gate = .softmax,
-      tau: Double = 0.1, learnsTau: Bool = false
+      tau: Double = 0.1, learnsTau: Bool = false, readsLastToken: Bool = false
     ) {
       self.dimension = dimension
       self.normalises = normalises
@@ -55,6 +57,7 @@ public struct GeneralPreferenceModel: Sendable {
       self.gate = gate
       self.tau = tau
       self.learnsTau = learnsTau
+      self.readsLastToken = readsLastToken
     }
   }
 
@@ -143,7 +146,7 @@ public struct GeneralPreferenceModel: Sendable {
   }
 
   /// Where the embedding is read.
-  public var readout: Readout { .firstEndOfText(endOfText) }
+  public var readout: Readout { options.readsLastToken ? .lastToken : .firstEndOfText(endOfText) }
 
   /// What sequences must keep to.
   public var limits: SequenceLimits { SequenceLimits(decoder.configuration) }

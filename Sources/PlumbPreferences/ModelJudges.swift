@@ -21,6 +21,8 @@ public struct ModelJudge<Model: JudgingModel>: Judge {
   public let model: Model
   /// Tokens computed at once.
   public var tokenBudget = 4096
+  /// What stands behind a response in the policy's encoding, and what the model was trained to read there.
+  private let endings: (policy: [Int32], model: [Int32])
 
   /// Makes a judge.
   /// - Parameters:
@@ -41,6 +43,17 @@ public struct ModelJudge<Model: JudgingModel>: Judge {
     }
     self.model = model
     self.name = name
+    endings = (policy.scoredEnd.map(Int32.init), encoder.scoredEnd.map(Int32.init))
+  }
+
+  /// The response with the end marks of the model in place of the policy's.
+  ///
+  /// A model that reads its last token would otherwise read at a token that it was not trained on.
+  private func ended(_ response: [Int32]) -> [Int32] {
+    guard endings.policy != endings.model,
+      response.suffix(endings.policy.count) == endings.policy[...]
+    else { return response }
+    return response.dropLast(endings.policy.count) + endings.model
   }
 
   /// Equal responses of a group are computed once, so that they are judged equal to the bit.
@@ -52,6 +65,7 @@ public struct ModelJudge<Model: JudgingModel>: Judge {
       var responses: [[Int32]] = []
       places.append(
         group.tokens.responses.map { response in
+          let response = ended(response)
           if let place = seen[response] { return place }
           seen[response] = responses.count
           responses.append(response)

@@ -53,6 +53,22 @@ import Testing
     }
   }
 
+  /// With no end of text in a response, the usual model appends one and this one reads what there is.
+  @Test func readingTheLastTokenIsStored() throws {
+    let last = try model(.init(dimension: 4, readsLastToken: true))
+    let usual = try model(.init(dimension: 4))
+    #expect(last.readout == .lastToken)
+    let open = PreferenceGroup(prompt: [3, 4], chosen: [5, 6], rejected: [7])
+    #expect(try last.batch([open]).tokens == [3, 4, 5, 6, 7])
+    #expect(try last.logOdds(pairs: [open]) != usual.logOdds(pairs: [open]))
+    try withTemporaryDirectory { folder in
+      try last.write(to: folder)
+      let read = try GeneralPreferenceModel(directory: folder)
+      #expect(read.options == last.options)
+      #expect(try read.logOdds(pairs: [open]) == last.logOdds(pairs: [open]))
+    }
+  }
+
   @Test func trainedTemperatureBeginsAtTauAndIsStoredAsANumber() throws {
     var learning = try GeneralPreferenceModel(
       configuration: Tiny.configuration(), options: .init(dimension: 4, learnsTau: true), seed: 5)

@@ -44,6 +44,39 @@ import Testing
     return try PairPreferenceJudge(model: model, encoder: encoder, policy: encoder)
   }
 
+  /// The policy ends a judged response at the end of the text; a model that was trained to read behind the
+  /// turn must not be asked there.
+  @Test func aModelReadsBehindTheEndThatItWasTrainedWith() throws {
+    var own = encoder
+    own.scoredEnding = .turn
+    var reward = try RewardModel(configuration: configuration, head: .linear, seed: 2)
+    reward.parameters = Tiny.spread(reward.parameters)
+    var general = try GeneralPreferenceModel(
+      configuration: configuration, options: .init(dimension: 4, readsLastToken: true), seed: 2)
+    general.parameters = Tiny.spread(general.parameters)
+    let asked = groups.map { group in
+      JudgeGroup(prompt: group.prompt, responses: group.responses, encoder: own)
+    }
+    let judges: [(any Judge, any Judge)] = [
+      (
+        try RewardModelJudge(model: reward, encoder: own, policy: encoder),
+        try RewardModelJudge(model: reward, encoder: own, policy: own)
+      ),
+      (
+        try GeneralPreferenceJudge(model: general, encoder: own, policy: encoder),
+        try GeneralPreferenceJudge(model: general, encoder: own, policy: own)
+      ),
+    ]
+    for (fromPolicy, fromItself) in judges {
+      let (found, expected) = (
+        try fromPolicy.judge(groups: groups), try fromItself.judge(groups: asked)
+      )
+      #expect(found == expected)
+      // Without the exchange it would have read elsewhere.
+      #expect(try fromItself.judge(groups: groups) != expected)
+    }
+  }
+
   private var groups: [JudgeGroup] {
     [
       ("Why is the sky blue?", ["Scattering.", "", "Because", "Scattering."]),

@@ -13,6 +13,9 @@ public struct GeneralPreferenceConfiguration: StageConfiguration {
 
   /// What it starts from: a language model, or the trunk of a reward or preference model.
   public var model = ""
+  /// What stands behind a response where the embedding is read, as in `reward-model`; with `turn` it is
+  /// read at the last token.
+  public var ending = RewardEndingChoice.asModel
   /// The dimension of the embeddings, 2k.
   public var dimension = 6
   /// Whether embeddings are scaled to length 1.
@@ -139,7 +142,8 @@ struct GeneralPreferenceStage: Stage {
 
   func run(_ context: StageContext) throws -> StageResult {
     let source = try context.artifact(configuration.model)
-    let encoder = try ConversationEncoder.load(from: AdapterFolder.tokenizerFolder(of: source))
+    var encoder = try ConversationEncoder.load(from: AdapterFolder.tokenizerFolder(of: source))
+    encoder.scoredEnding = configuration.ending.ending ?? encoder.scoredEnding
     let trunk = try preferenceTrunk(source)
     try requireFit(
       configuration.model, stage: context.stage, configuration: trunk.configuration,
@@ -156,7 +160,7 @@ struct GeneralPreferenceStage: Stage {
         dimension: configuration.dimension, normalises: configuration.l2Normalize,
         isGated: configuration.promptGate,
         gate: configuration.gateForm == .softmax ? .softmax : .scaled, tau: configuration.tau,
-        learnsTau: configuration.learnTau),
+        learnsTau: configuration.learnTau, readsLastToken: encoder.scoredEnding == .turn),
       endOfText: encoder.endOfText, seed: context.seed)
     let pairs = try PairSets(context, configuration.training, encoder: encoder)
     if configuration.centreHead { try model.centreHead(on: pairs.train.map(\.group)) }
