@@ -53,6 +53,15 @@ extension MetricTable {
       trl: .none("no such method"), stages: ["rejection-sampling"],
       "Share of prompts no two of whose responses the judge tells apart."),
     MetricEntry(
+      "rejection/kept_score", unit: "units of the judge", over: "kept responses of the round",
+      mask: "kept responses", .higher, trl: .none("no such method"),
+      stages: ["rejection-sampling"],
+      "Mean score (or mean log-odds) of the responses that are kept."),
+    MetricEntry(
+      "rejection/score_gain", unit: "units of the judge", over: "responses of the round",
+      mask: "all responses", .higher, trl: .none("no such method"),
+      stages: ["rejection-sampling"], "`rejection/kept_score` less the mean over all responses."),
+    MetricEntry(
       "label/pairs", unit: "pairs", over: "sum over the step", mask: "all pairs", .neither,
       trl: .none("no such stage"), stages: ["label-pairs"], "Pairs that the step labelled."),
     MetricEntry(
