@@ -1,6 +1,7 @@
 import PlumbCheckpoints
 import PlumbRecipes
 import PlumbRollouts
+import PlumbTokenizers
 
 /// A rollout buffer for a person, or as JSON.
 struct RolloutListing {

@@ -1,6 +1,7 @@
 import Foundation
 import PlumbCheckpoints
 import PlumbRollouts
+import PlumbTokenizers
 
 /// Responses of one round, for a person to read.
 struct SampleTable: Codable, Equatable {
