@@ -130,7 +130,7 @@ import Testing
     for file in [
       "metrics.jsonl", "stages/story/watch/samples.jsonl",
       "stages/story/watch/rollouts/update-000006.safetensors",
-      "tensorboard/story/\(EventLog.fileName)",
+      "tensorboard/story/\(TensorBoardLog.fileName)",
     ] { #expect(try resumed.data(file) == straight.data(file), "\(file)") }
   }
 

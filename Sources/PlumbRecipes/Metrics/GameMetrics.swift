@@ -16,7 +16,8 @@ extension MetricTable {
       MetricEntry(
         "\(game)/log_partition", unit: "nats", over: "prompts of the round", mask: "all prompts",
         .neither, trl: .none("no such method"), stages: ["gpo"],
-        "The estimate of log Z that is taken off the targets; 0 where the recipe takes it as 0."),
+        "Log of the mean over K responses of `exp(score / β)`: log Z, whether or not the recipe takes it off the targets."
+      ),
       MetricEntry(
         "\(game)/trained_responses", unit: "responses", over: "sum over the round",
         mask: "all responses", .neither, trl: .none("no such method"), stages: ["gpo"],

@@ -22,6 +22,11 @@ extension MetricTable {
       .lower, trl: .none("it trains on them"), stages: policyGradientStages,
       "Prompts left out of the round's steps because all their advantages are 0."),
     MetricEntry(
+      "entropy", unit: "nats/token", over: "tokens of the round", mask: "response tokens",
+      .neither, trl: .same("entropy"), stages: policyGradientStages,
+      "Exact entropy of the sampling distribution at each response token, before the updates; PPO calls it `policy/entropy_avg`."
+    ),
+    MetricEntry(
       "policy/logprob_avg", unit: "nats/token", over: "tokens of the round's steps",
       mask: "response tokens", .neither, trl: .none("it does not log them"),
       stages: policyGradientStages, "Mean log-probability of the response tokens."),

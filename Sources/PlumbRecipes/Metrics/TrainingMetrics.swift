@@ -7,12 +7,13 @@ extension MetricTable {
       .lower, trl: .same("loss"),
       stages: [
         "pretrain", "sft", "reward-model", "general-preference", "pair-preference", "dpo", "kto",
-        "online-dpo", "gpo", "rejection-sampling", "cyclic", "preference-scaling",
+        "online-dpo", "gpo", "grpo", "rloo", "reinforce", "rejection-sampling", "cyclic",
+        "preference-scaling",
         "preference-finetune",
       ],
       """
-      What the stage minimises, before weight decay. Policy-gradient stages write \
-      `loss/policy_avg` and its further terms in its place. `preference-scaling` and `preference-finetune` write a trained model's \
+      What the stage minimises, before weight decay. PPO writes `loss/policy_avg` and \
+      `loss/value_avg` in its place. `preference-scaling` and `preference-finetune` write a trained model's \
       validation loss, one model a step.
       """),
     MetricEntry(

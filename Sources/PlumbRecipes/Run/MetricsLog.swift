@@ -5,14 +5,14 @@ import Foundation
 /// Names are sorted and doubles take their shortest form, so equal values give equal bytes.
 final class MetricsLog {
   private let files: [(url: URL, handle: FileHandle)]
-  private let events: EventLog?
+  private let events: TensorBoardLog?
   /// Bytes in the first file.
   private(set) var length: Int
 
   /// Opens files to append to, creating those that are missing; each line goes to all of them.
   ///
   /// - Parameter events: gets the same values for TensorBoard.
-  init(_ urls: [URL], events: EventLog? = nil) throws {
+  init(_ urls: [URL], events: TensorBoardLog? = nil) throws {
     self.events = events
     files = try urls.map { url in
       do {

@@ -96,7 +96,7 @@ public final class Runner {
       case .finished(let old):
         record = old
         try RunFiles.remove(folder(of: index).appending(path: RunLayout.checkpointsName))
-        let events = EventLog.url(of: old.stage, in: directory)
+        let events = TensorBoardLog.url(of: old.stage, in: directory)
         if !FileManager.default.fileExists(atPath: events.path) { _ = try self.events(of: index) }
         emit(.stageFinished(stage: old.stage, seconds: old.seconds, skipped: true))
       case .fresh, .resumed:
@@ -193,9 +193,9 @@ public final class Runner {
   }
 
   /// The stage's metrics so far as a TensorBoard file, to go on from.
-  private func events(of index: Int) throws -> EventLog {
-    try EventLog(
-      EventLog.url(of: recipe.stages[index].name, in: directory),
+  private func events(of index: Int) throws -> TensorBoardLog {
+    try TensorBoardLog(
+      TensorBoardLog.url(of: recipe.stages[index].name, in: directory),
       metrics: folder(of: index).appending(path: RunLayout.metricsName))
   }
 

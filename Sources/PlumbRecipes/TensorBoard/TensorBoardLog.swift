@@ -9,7 +9,7 @@ import SwiftProtobuf
 ///
 /// A record is the length as UInt64, its masked CRC-32C, the message, and the message's masked CRC-32C, all
 /// little-endian (TensorFlow's record format).
-final class EventLog {
+final class TensorBoardLog {
   private let url: URL
   /// Open once there is something to write: a stage without metrics has no file.
   private var file: FileHandle?

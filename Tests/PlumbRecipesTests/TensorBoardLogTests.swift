@@ -5,7 +5,7 @@ import Testing
 @testable import PlumbRecipes
 
 /// TensorBoard's event files: framing, messages, and what a continued run leaves.
-@Suite struct EventLogTests {
+@Suite struct TensorBoardLogTests {
   /// The vectors of RFC 3720 (appendix B.4), and the usual check value.
   @Test func checksumsAreThoseOfTheStandard() {
     #expect(CRC32C.checksum(Array("123456789".utf8)) == 0xE306_9283)
@@ -24,11 +24,11 @@ import Testing
     let golden = try Data(contentsOf: Fixtures.url("tensorboard/golden.tfevents"))
     let folder = try TemporaryFolder()
     let whole = folder.url.appending(path: "whole/events")
-    _ = try EventLog(whole, metrics: metrics)
+    _ = try TensorBoardLog(whole, metrics: metrics)
     #expect(try Data(contentsOf: whole) == golden)
     // And value by value, as a run writes them.
     let grown = folder.url.appending(path: "grown/events")
-    let log = try EventLog(grown, metrics: folder.url.appending(path: "none"))
+    let log = try TensorBoardLog(grown, metrics: folder.url.appending(path: "none"))
     #expect(!FileManager.default.fileExists(atPath: grown.path))
     try log.append(step: 1, ["loss": 2.5, "accuracy": 0])
     try log.append(step: 2, ["objective/kl": -0.25, "loss": 0.1])
@@ -41,7 +41,7 @@ import Testing
     let metrics = folder.url.appending(path: "metrics.jsonl")
     try Data("{\"stage\":\"a\",\"step\":1}\nnot JSON\n".utf8).write(to: metrics)
     #expect(throws: RunError.self) {
-      try EventLog(folder.url.appending(path: "events"), metrics: metrics)
+      try TensorBoardLog(folder.url.appending(path: "events"), metrics: metrics)
     }
   }
 
@@ -55,7 +55,7 @@ import Testing
   }
 
   private func events(_ folder: TemporaryFolder, _ stage: String) throws -> Data {
-    try folder.data("tensorboard/\(stage)/\(EventLog.fileName)")
+    try folder.data("tensorboard/\(stage)/\(TensorBoardLog.fileName)")
   }
 
   /// Metrics vanish, or the axis is wrong, after a resume: trl#1046, #1762; LLaMA-Factory#1026;
