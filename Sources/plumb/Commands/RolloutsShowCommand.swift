@@ -15,7 +15,7 @@ struct RolloutsShowCommand: ParsableCommand {
       its ending. KL and log-probabilities are in nats; preferences are the log-odds that the \
       response of the row is preferred to that of the column.
 
-        plumb rollouts show runs/quickstart/stages/ppo/watch/rollouts/update-000010.jsonl.zst
+        plumb rollouts show watch/rollouts/update-000010.jsonl.zst
         plumb rollouts show update-000010 --prompt 3 --tokens
         plumb rollouts show update-000010 --json --limit 0 | jq .responses[].kl
       """)
