@@ -46,6 +46,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0", traits: []),
   ],
   targets: [
     .systemLibrary(
@@ -80,6 +81,7 @@ let package = Package(
         "PlumbTensors", "PlumbTokenizers", "PlumbCheckpoints", "PlumbModels", "PlumbOptimizers",
         "PlumbData", "PlumbPreferences", "PlumbRollouts", "PlumbObjectives", "PlumbEvaluation",
         .product(name: "Yams", package: "Yams"),
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]),
     .executableTarget(
       name: "plumb",
@@ -128,7 +130,7 @@ let package = Package(
       name: "CommandLineTests",
       dependencies: [
         "plumb", "PlumbTestSupport", "PlumbTokenizers", "PlumbCheckpoints", "PlumbModels",
-        "PlumbPreferences",
+        "PlumbPreferences", "PlumbRollouts",
       ],
       exclude: ["Snapshots"], swiftSettings: swiftSettings),
   ]

@@ -24,6 +24,7 @@ struct PlumbCommand: ParsableCommand {
     subcommands: [
       RunCommand.self, GenerateCommand.self, ScoreCommand.self, LogprobsCommand.self,
       EvaluateCommand.self, TokenizeCommand.self, ModelCommand.self, DataCommand.self,
+      RolloutsCommand.self, MetricsCommand.self,
     ])
 
   static func main() {

@@ -9,7 +9,8 @@ import Testing
   static let commands = [
     [], ["run"], ["generate"], ["score"], ["logprobs"], ["evaluate"], ["tokenize"], ["model"],
     ["model", "info"], ["model", "import"], ["model", "merge"], ["model", "unmerge"], ["data"],
-    ["data", "inspect"], ["data", "pairs"], ["data", "cycles"], ["model", "cost"],
+    ["data", "inspect"], ["data", "pairs"], ["data", "cycles"], ["model", "cost"], ["rollouts"],
+    ["rollouts", "show"], ["metrics"],
   ]
 
   @Test(arguments: commands) func isAsInItsSnapshot(command: [String]) throws {
@@ -28,7 +29,7 @@ import Testing
 
   @Test func everyCommandThatWorksShowsAnExample() throws {
     for command in Self.commands
-    where !["", "model", "data"].contains(command.joined(separator: " ")) {
+    where !["", "model", "data", "rollouts"].contains(command.joined(separator: " ")) {
       let help = try Program.run(command + ["--help"]).output
       #expect(help.contains("  plumb \(command.joined(separator: " ")) "), "\(command)")
     }

@@ -119,6 +119,7 @@ struct TinyWorld: Sendable {
           baseline: sft
           policies: [ppo, dpo, gpo]
           judge: judge
+          other_judges: [preference]
           reward: reward
           preference_models: [base, reward, reward-plain, preference, judge]
           prompts: [data/prompts.test.jsonl.zst, data/prompts.validation.jsonl.zst]

@@ -5,11 +5,15 @@ import Foundation
 /// Names are sorted and doubles take their shortest form, so equal values give equal bytes.
 final class MetricsLog {
   private let files: [(url: URL, handle: FileHandle)]
+  private let events: TensorBoardLog?
   /// Bytes in the first file.
   private(set) var length: Int
 
   /// Opens files to append to, creating those that are missing; each line goes to all of them.
-  init(_ urls: [URL]) throws {
+  ///
+  /// - Parameter events: gets the same values for TensorBoard.
+  init(_ urls: [URL], events: TensorBoardLog? = nil) throws {
+    self.events = events
     files = try urls.map { url in
       do {
         if !FileManager.default.fileExists(atPath: url.path) { try Data().write(to: url) }
@@ -27,6 +31,7 @@ final class MetricsLog {
 
   func append(stage: String, step: Int, _ values: [String: Double]) throws {
     try append(Self.line(stage: stage, step: step, values))
+    try events?.append(step: step, values)
   }
 
   /// Brings everything down to the disk, before a checkpoint counts on it.
@@ -58,14 +63,22 @@ final class MetricsLog {
 
   /// One metric over the steps of a metrics file, in order; lines without it are left out.
   static func series(_ name: String, in url: URL) throws -> [(step: Int, value: Double)] {
+    try lines(of: url).compactMap { line in line.values[name].map { (line.step, $0) } }
+  }
+
+  /// The lines of a metrics file with the values that are numbers.
+  static func lines(of url: URL) throws -> [(stage: String, step: Int, values: [String: Double])] {
     let data: Data
     do { data = try Data(contentsOf: url) } catch { throw RunError.file(url, "read", error) }
-    return try data.split(separator: UInt8(ascii: "\n")).compactMap { line in
+    return try data.split(separator: UInt8(ascii: "\n")).map { line in
       guard
-        let object = try? JSONSerialization.jsonObject(with: Data(line)) as? [String: Any],
-        let step = object["step"] as? NSNumber
+        var object = try? JSONSerialization.jsonObject(with: Data(line)) as? [String: Any],
+        let step = object.removeValue(forKey: "step") as? NSNumber
       else { throw RunError.damaged(path: url.relativePath, detail: "a line is not JSON") }
-      return (object[name] as? NSNumber).map { (step.intValue, $0.doubleValue) }
+      let stage = object.removeValue(forKey: "stage") as? String ?? ""
+      return (
+        stage, step.intValue, object.compactMapValues { ($0 as? NSNumber)?.doubleValue }
+      )
     }
   }
 }

@@ -14,6 +14,9 @@ enum RunLayout {
   static let stageRecordName = "stage.json"
   static let checkpointsName = "checkpoints"
   static let checkpointRecordName = "checkpoint.json"
+  /// Samples and rollouts of a stage; kept when it is continued, and no artifact that others read.
+  static let watchName = "watch"
+  static let tensorBoardName = "tensorboard"
 }
 
 /// File operations of a run, with errors that name path and reason.

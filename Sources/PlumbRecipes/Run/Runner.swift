@@ -13,7 +13,8 @@ import PlumbTensors
 /// let summary = try runner.run()
 /// ```
 /// The directory holds `recipe.yaml` (resolved), `environment.json`, `metrics.jsonl` (equal bytes for
-/// equal recipe, seed, data and machine), `timings.jsonl`, `stages/NAME/` with each stage's artifacts,
+/// equal recipe, seed, data and machine), `tensorboard/` with the same numbers, `timings.jsonl`,
+/// `stages/NAME/` with each stage's artifacts,
 /// `summary.json` and `report.html`.
 public final class Runner {
   /// What to do with a stage that was killed after it had saved a checkpoint.
@@ -95,6 +96,8 @@ public final class Runner {
       case .finished(let old):
         record = old
         try RunFiles.remove(folder(of: index).appending(path: RunLayout.checkpointsName))
+        let events = TensorBoardLog.url(of: old.stage, in: directory)
+        if !FileManager.default.fileExists(atPath: events.path) { _ = try self.events(of: index) }
         emit(.stageFinished(stage: old.stage, seconds: old.seconds, skipped: true))
       case .fresh, .resumed:
         if interrupted() {
@@ -164,10 +167,11 @@ public final class Runner {
       .stageStarted(
         stage: entry.name, kind: entry.kind, index: index, count: stages.count,
         resumedAfter: checkpoint?.step))
-    let metrics = try MetricsLog([
-      folder.appending(path: RunLayout.metricsName),
-      directory.appending(path: RunLayout.metricsName),
-    ])
+    let metrics = try MetricsLog(
+      [
+        folder.appending(path: RunLayout.metricsName),
+        directory.appending(path: RunLayout.metricsName),
+      ], events: try events(of: index))
     let timings = try MetricsLog([directory.appending(path: RunLayout.timingsName)])
     let context = StageContext(
       stage: entry.name, directory: folder, recipe: recipe, inputs: resolver(index),
@@ -188,13 +192,22 @@ public final class Runner {
     return record
   }
 
+  /// The stage's metrics so far as a TensorBoard file, to go on from.
+  private func events(of index: Int) throws -> TensorBoardLog {
+    try TensorBoardLog(
+      TensorBoardLog.url(of: recipe.stages[index].name, in: directory),
+      metrics: folder(of: index).appending(path: RunLayout.metricsName))
+  }
+
   /// Leaves in a stage's folder only what a continued stage goes on from.
   private func prepare(_ folder: URL, keeping checkpoint: CheckpointFolder.Checkpoint?) throws {
     try RunFiles.createFolder(folder)
     // First the record: a stage that is killed while its folder is cleared must not look finished.
     try RunFiles.remove(folder.appending(path: RunLayout.stageRecordName))
     let metrics = folder.appending(path: RunLayout.metricsName)
-    let kept = checkpoint == nil ? [] : [RunLayout.metricsName, RunLayout.checkpointsName]
+    let kept =
+      checkpoint == nil
+      ? [] : [RunLayout.metricsName, RunLayout.checkpointsName, RunLayout.watchName]
     for name in RunFiles.names(in: folder) where !kept.contains(name) {
       try RunFiles.remove(folder.appending(path: name))
     }

@@ -139,6 +139,14 @@ public final class StageContext {
     return try MetricsLog.series(name, in: folder.appending(path: RunLayout.metricsName))
   }
 
+  /// What an earlier stage of this run has in `timings.jsonl`, the times of all its starts; none for a path.
+  func timings(of earlier: String) throws -> [(step: Int, values: [String: Double])] {
+    guard let name = inputs.stageName(in: earlier) else { return [] }
+    let run = directory.deletingLastPathComponent().deletingLastPathComponent()
+    return try MetricsLog.lines(of: run.appending(path: RunLayout.timingsName))
+      .filter { $0.stage == name }.map { ($0.step, $0.values) }
+  }
+
   /// What an earlier stage measured; nil where `earlier` is a path.
   public func figures(of earlier: String) throws -> [Figure]? {
     let record = try artifact(earlier).appending(path: RunLayout.stageRecordName)

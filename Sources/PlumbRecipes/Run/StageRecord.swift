@@ -30,7 +30,8 @@ struct StageRecord: Codable, Equatable, Sendable {
   /// Files below a stage's folder that the stage itself wrote.
   static func artifacts(in folder: URL) throws -> [Artifact] {
     try RunFiles.filesBelow(folder).compactMap { path in
-      guard path != RunLayout.stageRecordName, !path.hasPrefix(RunLayout.checkpointsName + "/")
+      guard path != RunLayout.stageRecordName, !path.hasPrefix(RunLayout.checkpointsName + "/"),
+        !path.hasPrefix(RunLayout.watchName + "/")
       else { return nil }
       return RunFiles.size(of: folder.appending(path: path)).map { Artifact(path: path, bytes: $0) }
     }

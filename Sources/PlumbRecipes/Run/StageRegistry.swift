@@ -1,11 +1,12 @@
 /// The types of stages that a program has.
 public struct StageRegistry: Sendable {
   private let types: [any Stage.Type]
+  /// The kinds, as recipes name them.
+  var kinds: [String] { types.map { Self.kind(of: $0) } }
 
   /// A registry of these types; their kinds must differ.
   public init(_ types: [any Stage.Type]) {
     self.types = types
-    let kinds = types.map { Self.kind(of: $0) }
     precondition(
       Set(kinds).count == kinds.count, "StageRegistry: expected distinct kinds, found \(kinds)")
   }
@@ -21,9 +22,8 @@ public struct StageRegistry: Sendable {
       for type in types {
         if let stage = Self.make(type, entry.configuration) { return stage }
       }
-      let known = types.map { Self.kind(of: $0) }
       throw RecipeError(
-        .unknownKind(entry.kind, nearest: nearestName(to: entry.kind, among: known), known: known),
+        .unknownKind(entry.kind, nearest: nearestName(to: entry.kind, among: kinds), known: kinds),
         path: ["stages", entry.name])
     }
   }

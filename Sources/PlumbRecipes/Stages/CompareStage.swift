@@ -18,6 +18,8 @@ public struct CompareConfiguration: StageConfiguration {
   public var policies: [String] = []
   /// The judge, which no optimiser may have seen.
   public var judge = ""
+  /// Further held-out judges, such as a general preference model beside a reward model.
+  public var otherJudges: [String] = []
   /// The reward model of the optimisers, to show how far its verdict and the judge's part; may be empty.
   public var reward = ""
   /// Preference models whose figures are shown side by side.
@@ -54,11 +56,13 @@ public struct CompareConfiguration: StageConfiguration {
 
 /// Answers the same held-out prompts with every policy and lets a held-out judge compare them.
 struct CompareStage: Stage {
+  static let revision = 2
+
   let configuration: CompareConfiguration
 
   var inputs: [String] {
     [configuration.baseline, configuration.judge, configuration.reward] + configuration.policies
-      + configuration.preferenceModels + configuration.prompts
+      + configuration.otherJudges + configuration.preferenceModels + configuration.prompts
   }
 
   func plan(_ context: PlanContext) throws -> StagePlan {
@@ -74,13 +78,16 @@ struct CompareStage: Stage {
     let (baseline, encoder) = try loadPolicy(context, configuration.baseline)
     let (judge, judgeConfiguration) = try modelJudge(
       context, configuration.judge, policy: encoder)
+    let others = try configuration.otherJudges.map {
+      try modelJudge(context, $0, policy: encoder)
+    }
     let reward =
       configuration.reward.isEmpty
       ? nil : try modelJudge(context, configuration.reward, policy: encoder)
     let prompts = try policyPrompts(
       context, configuration.prompts, encoder: encoder,
       models: [baseline.configuration, judgeConfiguration]
-        + (reward.map { [$0.configuration] } ?? []),
+        + others.map(\.configuration) + (reward.map { [$0.configuration] } ?? []),
       newTokens: configuration.sampling.maxNewTokens, limit: configuration.maxPrompts)
     var reference = baseline
     reference.parameters.isFrozen = true
@@ -103,11 +110,19 @@ struct CompareStage: Stage {
     let comparison = try PolicyComparison(
       answers, judge: judge, reward: reward?.judge, encoder: encoder, seed: context.seed)
     try comparison.write(to: context.directory.appending(path: "answers.jsonl.zst"))
-    return try report(context, comparison)
+    var heads = [comparison.head]
+    for (name, other) in zip(configuration.otherJudges, others) {
+      try context.stopIfInterrupted()
+      heads.append(
+        HeadToHead(
+          answers, judged: try PolicyComparison.judgements(answers, other.judge, encoder),
+          judge: name, seed: context.seed))
+    }
+    return try report(context, comparison, heads)
   }
 
   private func report(
-    _ context: StageContext, _ comparison: PolicyComparison
+    _ context: StageContext, _ comparison: PolicyComparison, _ heads: [HeadToHead]
   ) throws -> StageResult {
     let preferences = try preferenceTable(context)
     let policies = comparison.table(judge: configuration.judge, reward: configuration.reward)
@@ -117,10 +132,24 @@ struct CompareStage: Stage {
           + "The judge is '\(configuration.judge)'. "
           + "Win rates count a tie as half; intervals are 95 % bootstrap intervals over prompts."),
       .table(policies),
-      .charts([comparison.matrix, comparison.winBars]),
+      .charts([comparison.winBars]),
     ]
-    if let frontier = comparison.frontier { blocks.append(.charts([frontier])) }
-    var sections = [ReportSection("Policies under the held-out judge", blocks)]
+    let frontier = KLFrontier(kl: comparison.answers.indices.map(comparison.kl))
+    blocks.append(.charts(heads.map(frontier.winRates) + comparison.frontiers))
+    let costs = try configuration.policies.compactMap { try PolicyCosts(context, $0) }
+    if let table = PolicyCosts.table(costs) { blocks.append(.table(table)) }
+    var pairs: [ReportBlock] = [
+      .paragraph(
+        "Win rates at equal length are those that a logistic regression on the difference of lengths "
+          + "predicts where there is none (Length-Controlled AlpacaEval, arXiv 2404.04475).")
+    ]
+    for head in heads {
+      pairs += [.table(head.table), .charts(head.matrices), .paragraph(head.cycles)]
+    }
+    var sections = [
+      ReportSection("Policies under the held-out judge", blocks),
+      ReportSection("Head to head", pairs),
+    ]
     if let preferences {
       sections.insert(ReportSection("Preference models", [.table(preferences)]), at: 0)
     }
@@ -139,8 +168,11 @@ struct CompareStage: Stage {
           measured: Double(winners), .atLeast, Double(configuration.winnersExpected))
       ] + (try gainClaims(context))
     return StageResult(
-      figures: comparison.figures, claims: claims,
-      tables: [preferences, policies].compactMap { $0 }, sections: sections)
+      figures: comparison.figures
+        + heads.enumerated().flatMap { $0.element.figures(isFurther: $0.offset > 0) }
+        + costs.compactMap(\.figure),
+      claims: claims, tables: [preferences, policies].compactMap { $0 } + heads.map(\.table),
+      sections: sections)
   }
 
   /// What each preference stage measured on its held-out pairs.

@@ -19,8 +19,8 @@ struct PolicyComparison {
   let scores: [[[Double]]]?
   /// The same of the optimisers' reward model.
   let rewards: [[[Double]]]?
-  /// Win rate of policy i over policy j, [P][P].
-  let rates: [[WinRate]]
+  /// Every pair of policies under the judge.
+  let head: HeadToHead
   private let seed: UInt64
 
   init(
@@ -34,24 +34,14 @@ struct PolicyComparison {
     rewards = try reward.flatMap {
       Self.scores(try Self.judgements(answers, $0, encoder), answers)
     }
-    let places = answers.map { $0.buffer.groups.first?.responses.count ?? 0 }
-    let starts = places.indices.map { places[..<$0].reduce(0, +) }
-    rates = answers.indices.map { own in
-      answers.indices.map { other in
-        // Answers with one number in the two policies are drawn with one key, so they are compared.
-        let outcomes = judged.map { judgement in
-          (0..<min(places[own], places[other])).map { number in
-            Outcome(
-              difference: judgement.preferenceLogits[starts[own] + number][starts[other] + number])
-          }
-        }
-        return WinRate(byPrompt: outcomes, seed: seed)
-      }
-    }
+    head = HeadToHead(answers, judged: judged, judge: judge.name, seed: seed)
   }
 
+  /// Win rate of policy i over policy j, [P][P].
+  private var rates: [[WinRate]] { head.rates }
+
   /// One judgement per prompt over the answers of all policies at once, so that equal answers tie.
-  private static func judgements(
+  static func judgements(
     _ answers: [PolicyAnswers], _ judge: any Judge, _ encoder: ConversationEncoder
   ) throws -> [Judgement] {
     guard let first = answers.first else { return [] }
@@ -85,7 +75,7 @@ struct PolicyComparison {
   }
 
   /// Mean over answers of the summed log-ratio to the baseline, nats.
-  private func kl(_ policy: Int) -> Double { mean(logRatios(policy)) }
+  func kl(_ policy: Int) -> Double { mean(logRatios(policy)) }
 
   private func mean(_ values: [[Double]]) -> Double {
     let all = values.flatMap { $0 }
@@ -162,16 +152,6 @@ struct PolicyComparison {
       })
   }
 
-  var matrix: Chart {
-    Chart(
-      "Win rate of the row over the column",
-      x: .init(""), y: .init(""),
-      .matrix(
-        Chart.WinMatrix(
-          names: answers.map(\.name), shares: rates.map { $0.map(\.rate) },
-          halfWidths: rates.map { $0.map { ($0.interval.upper - $0.interval.lower) / 2 } })))
-  }
-
   var winBars: Chart {
     Chart(
       "Win rate against \(answers[0].name)", caption: "95 % intervals over prompts.",
@@ -184,16 +164,14 @@ struct PolicyComparison {
         }))
   }
 
-  /// Judge's score against KL: what each policy paid for what it gained.
-  var frontier: Chart? {
-    scores.map { scores in
-      Chart(
-        "Judge score against KL from \(answers[0].name)",
-        x: .init("KL (nats/response)"), y: .init("mean judge score"),
-        .scatter(
-          answers.indices.map { policy in
-            Chart.Series(answers[policy].name, [Chart.Point(kl(policy), mean(scores[policy]))])
-          }))
+  /// What each policy gained for its KL: scores of the judge and the reward model, where they have any.
+  var frontiers: [Chart] {
+    let frontier = KLFrontier(kl: answers.indices.map(kl))
+    return [("judge score", scores), ("reward", rewards)].compactMap { label, values in
+      values.map { values in
+        frontier.scores(
+          values.map { figure(label, $0) }, names: answers.map(\.name), label: label)
+      }
     }
   }
 

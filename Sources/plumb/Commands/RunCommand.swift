@@ -20,8 +20,8 @@ struct RunCommand: ParsableCommand {
       130). A killed run loses at most the steps since its last checkpoint: add --resume.
 
       The run directory holds recipe.yaml with every default filled in, environment.json, \
-      metrics.jsonl, stages/NAME/ with models and data, summary.json with every figure, and \
-      report.html.
+      metrics.jsonl and the same numbers for TensorBoard in tensorboard/, stages/NAME/ with models and \
+      data, summary.json with every figure, and report.html.
       """)
 
   @Argument(help: "The recipe file.", completion: .file(extensions: ["yaml", "yml"]))
@@ -80,6 +80,8 @@ struct RunCommand: ParsableCommand {
       throw CommandFailure(
         "\(interruption)\n  to continue it:  \(runner.resumeCommand)",
         exitCode: Interruption.exitCode)
+    } catch let alarm as RolloutAlarm {
+      throw CommandFailure("\(alarm)\n  to go on all the same:  \(runner.resumeCommand)")
     }
   }
 

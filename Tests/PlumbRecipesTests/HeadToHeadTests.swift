@@ -1,0 +1,104 @@
+import Foundation
+import PlumbEvaluation
+import PlumbPreferences
+import PlumbRollouts
+import Testing
+
+@testable import PlumbRecipes
+
+/// Every pair of policies under each held-out judge.
+@Suite struct HeadToHeadTests {
+  /// Answers of some lengths, prompt by prompt, one answer each.
+  private func answers(_ lengths: [(name: String, tokens: [Int])]) -> [PolicyAnswers] {
+    lengths.map { policy in
+      PolicyAnswers(
+        name: policy.name,
+        buffer: RolloutBuffer(
+          groups: policy.tokens.enumerated().map { index, count in
+            let response = Rollout(
+              tokens: [Int32](repeating: 5, count: count), text: "", finishReason: .stop)
+            return RolloutGroup(
+              id: "\(index)", prompt: [], promptTokens: [1], responses: [response])
+          }, provenance: .init(source: .sampled, origin: policy.name)))
+    }
+  }
+
+  /// Rock beats scissors beats paper beats rock, for every prompt: all rates are known.
+  @Test func aCyclicJudgeGivesACyclicMatrix() {
+    let table = [[0.0, 1, -1], [-1, 0, 1], [1, -1, 0]]
+    let lengths = [3, 4, 5, 6, 7, 8]
+    let head = HeadToHead(
+      answers([("rock", lengths), ("scissors", lengths), ("paper", lengths)]),
+      judged: lengths.map { _ in Judgement(preferenceLogits: table, source: "rps") },
+      judge: "rps", seed: 1)
+    #expect(head.rates.map { $0.map(\.rate) } == [[0.5, 1, 0], [0, 0.5, 1], [1, 0, 0.5]])
+    #expect(head.cyclicity.cyclicShare.value > 0.999)
+    #expect(head.cyclicity.cycles.value == 1)
+    #expect(head.controlled[0][1].isSeparated && head.controlled[0][1].rate > 0.95)
+    #expect(abs(head.controlled[0][1].rate + head.controlled[1][0].rate - 1) < 1e-12)
+    #expect(head.table.rows.map { $0[0] } == ["scissors", "paper"])
+    #expect(head.table.rows.allSatisfy { $0[4].hasPrefix("separated") })
+  }
+
+  /// The longer answer wins always, and both are longer as often: without length nobody is better.
+  @Test func aJudgeOfLengthLeavesNothingAtEqualLength() {
+    let own = (0..<40).map { 10 + $0 % 7 }
+    let other = (0..<40).map { 10 + ($0 * 3 + 1) % 7 }
+    let judged = zip(own, other).map {
+      Judgement(scores: [Double($0), Double($1)], source: "length")
+    }
+    let head = HeadToHead(
+      answers([("sft", other), ("ppo", own)]),
+      judged: judged.map {
+        Judgement(scores: Array(($0.scores ?? []).reversed()), source: "length")
+      }, judge: "length", seed: 1)
+    let counted = zip(own, other).map { Outcome(difference: Double($0 - $1)).points }
+    #expect(head.rates[1][0].rate == counted.reduce(0, +) / 40)
+    #expect(head.controlled[1][0].interval.contains(0.5))
+    #expect(head.controlled[1][0].lengthWeight > 3)
+    #expect(head.cyclicity.cyclicShare.value == 0)
+  }
+
+  @Test func everyFigureHasAnIntervalAndASampleSize() {
+    let lengths = [3, 4, 5, 6, 7, 8]
+    let judged = lengths.map { Judgement(scores: [0, Double($0 % 3) - 0.5], source: "j") }
+    let head = HeadToHead(
+      answers([("sft", lengths), ("ppo", lengths.reversed())]), judged: judged, judge: "j", seed: 2)
+    let further = head.figures(isFurther: true)
+    #expect(
+      further.map(\.name) == [
+        "sft/win_rate_vs_ppo/j", "sft/lc_win_rate_vs_ppo/j", "ppo/win_rate_vs_sft/j",
+        "ppo/lc_win_rate_vs_sft/j", "cyclic_share/j", "strict_cycles/j",
+      ])
+    for figure in further + head.figures(isFurther: false) {
+      let ends = figure.interval ?? []
+      #expect(ends.count == 2 && figure.sampleSize == 6, "\(figure.name)")
+      #expect(ends[0] <= figure.value + 1e-9 && figure.value <= ends[1] + 1e-9, "\(figure)")
+    }
+    #expect(head.figures(isFurther: false).map(\.name).first == "sft/lc_win_rate_vs_ppo")
+  }
+
+  /// The same in a run: two held-out judges, what each policy cost, and the frontier.
+  @Test func aComparisonHasAllOfIt() throws {
+    let world = try TinyWorld.shared()
+    let stage = try #require(world.summary.stages.first { $0.name == "compare" })
+    let figures = Dictionary(
+      uniqueKeysWithValues: stage.result.figures.map { ($0.name, $0) })
+    for name in [
+      "ppo/lc_win_rate_vs_sft", "sft/lc_win_rate_vs_gpo", "ppo/win_rate_vs_dpo/preference",
+      "gpo/lc_win_rate_vs_sft/preference", "cyclic_share/judge", "cyclic_share/preference",
+    ] { #expect(figures[name]?.interval?.count == 2, "\(name)") }
+    // A scalar cannot run in circles; an embedding of four dimensions can.
+    #expect((figures["cyclic_share/judge"]?.value ?? 1) < 1e-9)
+    #expect((figures["cyclic_share/preference"]?.value ?? 0) > 1e-6)
+    let tokens = try #require(figures["ppo/training_tokens"])
+    #expect(tokens.sampleSize == 10 && tokens.value > 10 * 32 * 3 * 10)
+    #expect(tokens.value == tokens.value.rounded())
+    let report = try String(
+      contentsOf: world.directory.appending(path: "report.html"), encoding: .utf8)
+    for text in [
+      "Head to head", "at equal length", "win rate over sft against KL",
+      "What training cost on this machine", "strict cycles",
+    ] { #expect(report.contains(text), "\(text)") }
+  }
+}

@@ -1,0 +1,116 @@
+import Foundation
+import PlumbModels
+import PlumbPreferences
+import PlumbRollouts
+import Testing
+
+@testable import PlumbRecipes
+
+/// The training judge against one that trains nothing.
+@Suite struct HeldOutJudgeTests {
+  private static let reader = DecoderConfiguration(
+    family: .qwen2, vocabularySize: 40, hiddenSize: 16, intermediateSize: 24, layerCount: 1,
+    headCount: 2, keyValueHeadCount: 1, maximumPositions: 32, eosTokenIDs: [0])
+
+  /// Scores that a test writes down: group by group, response by response.
+  private struct WrittenJudge: Judge {
+    let name = "written"
+    let scores: [[Double]]
+    var isComparing = false
+
+    func judge(groups: [JudgeGroup]) throws -> [Judgement] {
+      zip(groups, scores).map { _, scores in
+        isComparing
+          ? Judgement(preferenceLogits: scores.map { a in scores.map { a - $0 } }, source: name)
+          : Judgement(scores: scores, source: name)
+      }
+    }
+  }
+
+  private static func buffer(_ scores: [[Float]?], responses: Int = 2) -> RolloutBuffer {
+    RolloutBuffer(
+      groups: scores.enumerated().map { index, scores in
+        RolloutGroup(
+          id: "\(index)", prompt: [], promptTokens: [5],
+          responses: (0..<responses).map { number in
+            var response = Rollout(tokens: [7, 8], text: "x", finishReason: .stop)
+            response.score = scores?[number]
+            return response
+          })
+      }, provenance: .init(source: .sampled, origin: "test"))
+  }
+
+  private func compare(
+    _ training: [[Float]], _ heldOut: [[Double]], isBaseline: Bool = false,
+    isComparing: Bool = false, state: inout WatchState
+  ) throws -> (values: [String: Double], metrics: [String: Double]) {
+    try HeldOutJudge(
+      judge: WrittenJudge(scores: heldOut, isComparing: isComparing), reader: Self.reader,
+      encoder: try WatchedStage.encoder()
+    ).compare(
+      Self.buffer(training, responses: training[0].count), isBaseline: isBaseline, state: &state)
+  }
+
+  /// At the start the training scores have mean 1 and deviation 1, the held-out ones 10 and 2.
+  ///
+  /// Later the one has risen by 3 deviations, the other by half of one.
+  @Test func divergenceIsTheGapOfStandardisedMeans() throws {
+    var state = WatchState()
+    let start = try compare(
+      [[0, 2], [0, 2]], [[8, 12], [8, 12]], isBaseline: true, state: &state)
+    #expect(start.metrics["held_out/divergence"] == 0)
+    #expect(start.metrics["held_out/score"] == 10)
+    let later = try compare([[3, 5], [3, 5]], [[10, 12], [10, 12]], state: &state)
+    #expect(abs((later.values["divergence"] ?? 0) - (3 - 0.5)) < 1e-12)
+    #expect(later.metrics["held_out/divergence"] == later.values["divergence"])
+  }
+
+  /// Prompts differ by far more than responses, and that must not pass for agreement: within each prompt
+  /// the two judges say the opposite.
+  @Test func agreementIsWithinPrompts() throws {
+    var state = WatchState()
+    let found = try compare(
+      [[0, 1], [10, 12], [20, 23]], [[1, 0], [14, 10], [28, 20]], isBaseline: true, state: &state)
+    #expect(found.values["agreement"] == -1)
+    let same = try compare(
+      [[0, 1], [10, 12], [20, 23]], [[5, 9], [1, 5.5], [2, 8]], isBaseline: true, state: &state)
+    #expect(same.metrics["held_out/agreement"] == 1)
+  }
+
+  @Test func aJudgeOfPreferencesOnlyHasAgreementAndNoDivergence() throws {
+    var state = WatchState()
+    let found = try compare(
+      [[0, 1, 3], [4, 2, 1]], [[0, 1, 5], [6, 4, 1]], isBaseline: true, isComparing: true,
+      state: &state)
+    #expect(found.values["divergence"] == nil && found.metrics["held_out/score"] == nil)
+    #expect((found.metrics["held_out/agreement"] ?? 0) > 0.9)
+  }
+
+  @Test func oneResponseAPromptIsComparedAcrossPrompts() throws {
+    var state = WatchState()
+    let found = try compare(
+      [[0], [1], [2], [3]], [[0], [10], [11], [30]], isBaseline: true, state: &state)
+    #expect(found.values["agreement"] == 1)
+  }
+
+  /// All responses identical: nothing varies, nothing can be said, nothing rings.
+  @Test func scoresThatDoNotVarySayNothing() throws {
+    var state = WatchState()
+    let found = try compare(
+      [[1, 1], [1, 1]], [[2, 2], [2, 2]], isBaseline: true, state: &state)
+    #expect(found.metrics["held_out/agreement"] == nil)
+    #expect(found.metrics["held_out/divergence"] == nil)
+    for monitor in WatchConfiguration().monitors {
+      guard let value = found.values[monitor.name] else { continue }
+      #expect(state.look(monitor, at: value, update: 1) == nil)
+    }
+  }
+
+  @Test func theTrainingJudgeIsNotHeldOut() throws {
+    var watch = WatchConfiguration()
+    watch.heldOut = "reward"
+    #expect(throws: ConfigurationProblem.self) { try watch.requireHeldOut(from: ["reward"]) }
+    #expect(throws: Never.self) { try watch.requireHeldOut(from: ["other"]) }
+    #expect(watch.inputs == ["reward"] && WatchConfiguration().inputs.isEmpty)
+  }
+}
