@@ -112,6 +112,6 @@ import Testing
 
   @Test func inspectReadsMixedConversationsAndTextAsTexts() throws {
     let report = try DataFile.inspect(exampleData("pretraining.jsonl.zst"))
-    #expect(report.kind == "texts" && report.kept == 14_396 && report.dropped.isEmpty)
+    #expect(report.kind == "texts" && report.kept == 7_198 && report.dropped.isEmpty)
   }
 }

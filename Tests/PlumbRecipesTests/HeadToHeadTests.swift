@@ -78,6 +78,42 @@ import Testing
     #expect(head.figures(isFurther: false).map(\.name).first == "sft/lc_win_rate_vs_ppo")
   }
 
+  /// Two runs of a method that are right on other prompts: the method's rate is their mean, and its interval
+  /// knows of both runs.
+  @Test func runsOfAMethodAreTakenTogether() throws {
+    let lengths = [Int](repeating: 4, count: 8)
+    // The first run wins six of eight prompts, the second two; another method ties everywhere.
+    let judged = lengths.indices.map { prompt in
+      Judgement(
+        scores: [0, prompt < 6 ? 1 : -1, prompt < 2 ? 1 : -1, 0], source: "j")
+    }
+    let head = HeadToHead(
+      answers([("sft", lengths), ("ppo-seed1", lengths), ("ppo-seed2", lengths), ("dpo", lengths)]),
+      judged: judged, judge: "j", seed: 3)
+    let methods = try #require(head.methods)
+    #expect(methods.names == ["sft", "ppo", "dpo"] && methods.members == [[0], [1, 2], [3]])
+    #expect(methods.rates[1][0].value == 0.5 && methods.rates[1][0].bySeed == [0.75, 0.25])
+    #expect(methods.rates[2][0].value == 0.5 && methods.rates[2][0].interval.upper == 0.5)
+    #expect(methods.rates[1][2].bySeed == [0.75, 0.25])
+    // Wider than that of either run alone.
+    let single = head.rates[1][0].interval
+    let both = methods.rates[1][0].interval
+    #expect(both.upper - both.lower > single.upper - single.lower)
+    let figures = methods.figures(isFurther: false)
+    #expect(
+      figures.map(\.name) == [
+        "ppo/win_rate_vs_sft", "ppo/win_rate_vs_dpo", "ppo/lc_win_rate_vs_sft", "ppo/kl_from_sft",
+        "ppo/mean_length",
+      ])
+    #expect(figures.last?.value == 4 && figures.first?.sampleSize == 16)
+    #expect(methods.wins.map(\.name) == ["ppo", "dpo"])
+    #expect(
+      HeadToHead(
+        answers([("sft", lengths), ("dpo", lengths)]),
+        judged: lengths.map { _ in Judgement(scores: [0, 1], source: "j") }, judge: "j", seed: 1
+      ).methods == nil)
+  }
+
   /// The same in a run: two held-out judges, what each policy cost, and the frontier.
   @Test func aComparisonHasAllOfIt() throws {
     let world = try TinyWorld.shared()

@@ -3,7 +3,7 @@
 
 Usage: prepare.py SOURCE_DIRECTORY OUTPUT_DIRECTORY [whole]     (needs the `zstd` program)
 With `whole`, pretraining.jsonl holds every row that plumb-5m was trained on, and forum-threads.jsonl also the threads
-that give no pair; without, the four rows in nine and the threads with a pair, which ship.
+that give no pair; without, two rows in nine and the threads with a pair, which ship.
 Keeps English prose, drops code, tables and anything a filter of offensive or sensitive words finds, and shortens nothing but
 the answers of the vicuna80 tournament (to 400 characters).
 """
@@ -132,7 +132,7 @@ write("forum-threads.jsonl", forum())
 write("preferences.jsonl", preferences())
 write("demonstrations.jsonl", demonstrations())
 texts = pretraining()
-write("pretraining.jsonl", texts if WHOLE else [row for i, row in enumerate(texts) if i % 9 < 4])
+write("pretraining.jsonl", texts if WHOLE else [row for i, row in enumerate(texts) if i % 9 < 2])
 for part, items in hh().items(): write(f"hh.{'validation' if part == 'dev' else part}.jsonl", items)
 write("gsm8k.jsonl", gsm8k())
 write("flan-options.jsonl", flan_options(texts))

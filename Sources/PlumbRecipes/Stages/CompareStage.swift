@@ -150,28 +150,46 @@ struct CompareStage: Stage {
       ReportSection("Policies under the held-out judge", blocks),
       ReportSection("Head to head", pairs),
     ]
+    let methods = heads.compactMap(\.methods)
+    if !methods.isEmpty {
+      sections.insert(
+        ReportSection(
+          "Methods over seeds",
+          [
+            .paragraph(
+              "Every run of a method counts. The intervals draw runs and prompts (pigeonhole bootstrap, "
+                + "arXiv 0712.1111), those at equal length prompts only.")
+          ] + methods.flatMap { [.table($0.table), .charts([$0.matrix])] }), at: 0)
+    }
     if let preferences {
       sections.insert(ReportSection("Preference models", [.table(preferences)]), at: 0)
     }
     sections.append(
       ReportSection(
         "Samples side by side", [.samples(comparison.samples(configuration.samples))]))
-    let winners = comparison.wins.filter { $0.rate.isAboveHalf }.count
+    let beaten =
+      heads[0].methods?.wins ?? comparison.wins.map { ($0.name, $0.rate.interval.lower) }
+    let source = heads[0].methods == nil ? "" : " over seeds and prompts"
     let claims =
-      comparison.wins.map {
+      beaten.map {
         Claim(
-          "\($0.name) beats \(configuration.baseline) under the held-out judge (lower end of the 95 % interval)",
-          measured: $0.rate.interval.lower, .above, 0.5)
+          "\($0.name) beats \(configuration.baseline) under the held-out judge (lower end of the 95 % interval\(source))",
+          measured: $0.lower, .above, 0.5)
       } + [
         Claim(
           "policies that beat \(configuration.baseline) beyond the 95 % interval",
-          measured: Double(winners), .atLeast, Double(configuration.winnersExpected))
+          measured: Double(beaten.count { $0.lower > 0.5 }), .atLeast,
+          Double(configuration.winnersExpected))
       ] + (try gainClaims(context))
     return StageResult(
       figures: comparison.figures
         + heads.enumerated().flatMap { $0.element.figures(isFurther: $0.offset > 0) }
+        + heads.enumerated().flatMap {
+          $0.element.methods?.figures(isFurther: $0.offset > 0) ?? []
+        }
         + costs.compactMap(\.figure),
-      claims: claims, tables: [preferences, policies].compactMap { $0 } + heads.map(\.table),
+      claims: claims,
+      tables: [preferences, policies].compactMap { $0 } + methods.map(\.table) + heads.map(\.table),
       sections: sections)
   }
 

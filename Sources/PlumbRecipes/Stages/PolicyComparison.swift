@@ -11,6 +11,22 @@ struct PolicyAnswers {
   let buffer: RolloutBuffer
 }
 
+extension PolicyAnswers {
+  /// The log-ratio to the baseline of every answer, nats, prompt by prompt.
+  var logRatios: [[Double]] {
+    buffer.groups.map { group in
+      group.responses.map { response in
+        zip(response.behaviourLogprobs, response.referenceLogprobs).reduce(0.0) {
+          $0 + Double($1.0 - $1.1)
+        }
+      }
+    }
+  }
+
+  /// The length of every answer, tokens.
+  var lengths: [[Double]] { buffer.groups.map { $0.responses.map { Double($0.tokens.count) } } }
+}
+
 /// All policies' answers with the verdicts of the judge.
 struct PolicyComparison {
   /// Answers, the baseline first.
@@ -75,7 +91,7 @@ struct PolicyComparison {
   }
 
   /// Mean over answers of the summed log-ratio to the baseline, nats.
-  func kl(_ policy: Int) -> Double { mean(logRatios(policy)) }
+  func kl(_ policy: Int) -> Double { mean(answers[policy].logRatios) }
 
   private func mean(_ values: [[Double]]) -> Double {
     let all = values.flatMap { $0 }
@@ -92,29 +108,14 @@ struct PolicyComparison {
       sampleSize: values.reduce(0) { $0 + $1.count })
   }
 
-  /// The log-ratio to the baseline of every answer, nats, prompt by prompt.
-  private func logRatios(_ policy: Int) -> [[Double]] {
-    answers[policy].buffer.groups.map { group in
-      group.responses.map { response in
-        zip(response.behaviourLogprobs, response.referenceLogprobs).reduce(0.0) {
-          $0 + Double($1.0 - $1.1)
-        }
-      }
-    }
-  }
-
-  private func lengths(_ policy: Int) -> [[Double]] {
-    answers[policy].buffer.groups.map { $0.responses.map { Double($0.tokens.count) } }
-  }
-
   var figures: [Figure] {
     let n = promptCount
     return answers.indices.flatMap { policy -> [Figure] in
       let name = answers[policy].name
       var figures = [
         figure(
-          "\(name)/kl_from_\(answers[0].name)", logRatios(policy), unit: "nats/response"),
-        figure("\(name)/mean_length", lengths(policy), unit: "tokens"),
+          "\(name)/kl_from_\(answers[0].name)", answers[policy].logRatios, unit: "nats/response"),
+        figure("\(name)/mean_length", answers[policy].lengths, unit: "tokens"),
       ]
       if let scores {
         figures.append(figure("\(name)/judge_score", scores[policy]))
@@ -145,7 +146,7 @@ struct PolicyComparison {
           answers[policy].name,
           policy == 0
             ? "–" : NumberText.interval(rate.rate, [rate.interval.lower, rate.interval.upper]),
-          NumberText.fixed(kl(policy), 2), NumberText.fixed(mean(lengths(policy)), 1),
+          NumberText.fixed(kl(policy), 2), NumberText.fixed(mean(answers[policy].lengths), 1),
           scores.map { NumberText.fixed(mean($0[policy]), 3) } ?? "–",
           rewards.map { NumberText.fixed(mean($0[policy]), 3) } ?? "–",
         ]

@@ -17,6 +17,8 @@ struct HeadToHead {
   let cyclicity: Cyclicity
   /// Prompts.
   let prompts: Int
+  /// The same over the seeds of each method; nil where every method has one run.
+  let methods: MethodComparison?
 
   /// Counts verdicts.
   ///
@@ -29,29 +31,13 @@ struct HeadToHead {
     self.judge = judge
     names = answers.map(\.name)
     prompts = judged.count
-    let counts = answers.map { $0.buffer.groups.first?.responses.count ?? 0 }
-    let starts = counts.indices.map { counts[..<$0].reduce(0, +) }
-    // Answers with one number in the two policies are drawn with one key, so they are compared.
-    func comparisons(_ own: Int, _ other: Int) -> [[LengthControlledWinRate.Comparison]] {
-      judged.enumerated().map { prompt, judgement in
-        (0..<min(counts[own], counts[other])).map { number in
-          let lengths = [own, other].map {
-            answers[$0].buffer.groups[prompt].responses[number].tokens.count
-          }
-          return LengthControlledWinRate.Comparison(
-            outcome: Outcome(
-              difference: judgement.preferenceLogits[starts[own] + number][starts[other] + number]),
-            lengthDifference: Double(lengths[0] - lengths[1]))
-        }
-      }
-    }
     var rates: [[WinRate]] = []
     var controlled: [[LengthControlledWinRate]] = []
     for own in answers.indices {
       rates.append([])
       controlled.append([])
       for other in answers.indices {
-        let found = comparisons(own, other)
+        let found = Self.comparisons(answers, judged: judged, own, other)
         rates[own].append(WinRate(byPrompt: found.map { $0.map(\.outcome) }, seed: seed))
         controlled[own].append(
           other < own
@@ -61,11 +47,33 @@ struct HeadToHead {
     }
     self.rates = rates
     self.controlled = controlled
+    methods = MethodComparison(answers, judged: judged, judge: judge, seed: seed)
     cyclicity = Cyclicity(tables: judged.map(\.preferenceLogits), seed: seed)
   }
 }
 
 extension HeadToHead {
+  /// The verdicts on the answers of two policies, prompt by prompt.
+  ///
+  /// Answers with one number in the two policies are drawn with one key, so they are compared.
+  static func comparisons(
+    _ answers: [PolicyAnswers], judged: [Judgement], _ own: Int, _ other: Int
+  ) -> [[LengthControlledWinRate.Comparison]] {
+    let counts = answers.map { $0.buffer.groups.first?.responses.count ?? 0 }
+    let starts = [own, other].map { counts[..<$0].reduce(0, +) }
+    return judged.enumerated().map { prompt, judgement in
+      (0..<min(counts[own], counts[other])).map { number in
+        let lengths = [own, other].map {
+          answers[$0].buffer.groups[prompt].responses[number].tokens.count
+        }
+        return LengthControlledWinRate.Comparison(
+          outcome: Outcome(
+            difference: judgement.preferenceLogits[starts[0] + number][starts[1] + number]),
+          lengthDifference: Double(lengths[0] - lengths[1]))
+      }
+    }
+  }
+
   /// Figures of this judge.
   ///
   /// - Parameter isFurther: whether the judge is one beside the comparison's first: its name then stands
