@@ -4,14 +4,6 @@ import PlumbPreferences
 import PlumbRollouts
 import PlumbTokenizers
 
-/// What happens to a group whose scores or preferences are not finite.
-public enum BadScoreChoice: String, Codable, Sendable, CaseIterable {
-  /// The stage stops; the sampled responses are kept.
-  case stop
-  /// The group is left out of its round, which is counted and warned of.
-  case skip
-}
-
 /// The sampled and judged responses of one round, interrupted where the user asks for it.
 struct RolloutCollection {
   let prompts: [PolicyPrompt]
@@ -39,7 +31,8 @@ struct RolloutCollection {
     var buffer = try kept ?? sample(policy, save: save)
     do {
       try context.stopIfInterrupted(after: update - 1)
-      return try (buffer, judged(&buffer))
+      let metrics = try judged(&buffer)
+      return (buffer, metrics)
     } catch {
       try context.checkpoint(update - 1) { folder in
         try save(folder)
@@ -85,40 +78,16 @@ struct RolloutCollection {
     }
   }
 
-  /// Asks the judge, again without a group that cannot be judged where such groups are skipped.
+  /// Asks the judge, and says which prompts it left out.
   private func judged(_ buffer: inout RolloutBuffer) throws -> [String: Double] {
-    let sampled = buffer.groups
-    while !buffer.groups.isEmpty {
-      // Scores go to a copy: what is saved when the judge fails is what was sampled.
-      var attempt = buffer
-      do {
-        try attempt.judge(by: judge, encoder: encoder)
-        buffer = attempt
-        break
-      } catch {
-        guard let row = Self.badRow(error), buffer.groups.indices.contains(row) else { throw error }
-        let problem = RunError.badScore(
-          stage: context.stage, prompt: buffer.groups[row].id, judge: judge.name, reason: "\(error)")
-        guard settings.onBadScore == .skip else { throw problem }
-        context.warn("update \(update): \(problem)")
-        buffer.groups.remove(at: row)
-      }
-    }
-    let left = Set(buffer.groups.map(\.id))
-    let skipped = sampled.map(\.id).filter { !left.contains($0) }
-    if !skipped.isEmpty {
+    let count = buffer.groups.count
+    let skipped = try buffer.judge(
+      by: judge, encoder: encoder, onBadScore: settings.onBadScore, stage: context.stage)
+    if let first = skipped.first {
       context.warn(
-        "update \(update): \(skipped.count) of \(sampled.count) prompts are left out, which the judge "
-          + "could not judge: \(skipped.prefix(5).joined(separator: ", "))")
+        "update \(update): \(skipped.count) of \(count) prompts are left out; "
+          + "'\(first.id)': \(first.reason)")
     }
     return ["judge/skipped_groups": Double(skipped.count)]
-  }
-
-  /// The group of which an error says that its score or preference is not finite.
-  private static func badRow(_ error: any Error) -> Int? {
-    if case PreferenceError.notFinite(let row, _, _) = error { return row }
-    if case RolloutError.notFinite(let group, _, _) = error { return group }
-    if case RolloutError.wrongTable(let group, _) = error { return group }
-    return nil
   }
 }
