@@ -6,5 +6,6 @@ extension StageRegistry {
     CompareStage.self, PairPreferenceStage.self, ZeroShotStage.self, MoreStage.self,
     BestOfNStage.self, MaxMinStage.self, CyclicStage.self, TournamentStage.self,
     PreferenceSuitesStage.self, PreferenceScalingStage.self, PreferenceFinetuneStage.self,
+    RejectionSamplingStage.self, LabelPairsStage.self,
   ])
 }
