@@ -27,7 +27,7 @@ import Testing
     #expect(scored.preferenceLogits == (try cycle.judge(groups: groups)[0].preferenceLogits))
     let rates = try OpponentRewardJudge(cycle, measure: .winRate).judge(groups: groups)[0]
     // (σ(-2) + σ(1))/2, (σ(2) + σ(1))/2, σ(-1).
-    let expected: [Double] = [0.42513085, 0.80592784, 0.26894142]
+    let expected: [Double] = [0.42513085, 0.80592783, 0.26894142]
     expectClose(try #require(rates.scores), expected, absolute: 1e-6)
   }
 

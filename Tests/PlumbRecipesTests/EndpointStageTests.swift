@@ -140,14 +140,6 @@ import Testing
   }
 }
 
-/// The warnings of a run.
-final class Warnings: RunObserver {
-  var texts: [String] = []
-  func receive(_ event: RunEvent) {
-    if case .warning(_, let message) = event { texts.append(message) }
-  }
-}
-
 /// Input on which an on-line stage could stumble.
 @Suite struct GameBadInputTests {
   /// All responses identical: the run says so, ends, and changes nothing that it should not.

@@ -2,6 +2,7 @@ import Foundation
 import PlumbCheckpoints
 import PlumbData
 import PlumbModels
+import PlumbRollouts
 import PlumbTokenizers
 import Testing
 

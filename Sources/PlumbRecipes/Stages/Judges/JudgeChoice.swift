@@ -1,3 +1,5 @@
+import PlumbPreferences
+
 /// What a recipe writes where it wants a judge: a model, a rule, several judges, or an endpoint.
 ///
 /// ```yaml
@@ -102,10 +104,10 @@ extension JudgeChoice {
     } else {
       let keys = (try? decoder.container(keyedBy: Key.self).allKeys.map(\.stringValue)) ?? []
       switch keys.filter(Self.forms.contains) {
-      case ["model"]: form = .model(try value.decode(ModelJudgeConfiguration.self))
-      case ["rule"]: form = .rule(try value.decode(RuleJudgeConfiguration.self))
-      case ["ensemble"]: form = .ensemble(try value.decode(EnsembleJudgeConfiguration.self))
-      case ["endpoint"]: form = .endpoint(try value.decode(EndpointJudgeConfiguration.self))
+      case ["model"]: self.init(.model(try value.decode(ModelJudgeConfiguration.self)))
+      case ["rule"]: self.init(.rule(try value.decode(RuleJudgeConfiguration.self)))
+      case ["ensemble"]: self.init(.ensemble(try value.decode(EnsembleJudgeConfiguration.self)))
+      case ["endpoint"]: self.init(.endpoint(try value.decode(EndpointJudgeConfiguration.self)))
       default:
         throw ConfigurationProblem(
           "",

@@ -3,6 +3,7 @@ import PlumbData
 import PlumbModels
 import PlumbPreferences
 import PlumbRollouts
+import PlumbTensors
 import PlumbTokenizers
 
 /// What improves a policy on responses that it sampled itself.
@@ -115,12 +116,14 @@ func runOnPolicy<L: OnPolicyLearner>(
       metrics.merge(found) { $1 }
       metrics.merge(try watch?.observe(buffer, update: update) ?? [:]) { $1 }
     }
+    // Copies that share their weights, and are gone before the next round writes them.
+    let (current, watching) = (learner, watch)
     try context.finishStep(
       update, of: settings.updates, metrics: metrics,
       loss: metrics["loss"] ?? metrics["loss/policy_avg"],
       tokens: buffer.groups.reduce(0) { $0 + $1.tokenCount } * (1 + settings.passes),
       checkpointEvery: settings.checkpointEvery
-    ) { try save(learner, watch, to: $0) }
+    ) { try save(current, watching, to: $0) }
     try watch?.stopIfAlarmed(after: update) {
       try save(learner, watch, to: $0)
     } artifacts: {
