@@ -8,6 +8,7 @@ extension StageRegistry {
     BestOfNStage.self, MaxMinStage.self, CyclicStage.self, TournamentStage.self,
     PolicyGradientStage<GRPO>.self, PolicyGradientStage<RLOO>.self,
     PolicyGradientStage<REINFORCE>.self, PreferenceSuitesStage.self, PreferenceScalingStage.self,
-    PreferenceFinetuneStage.self, KTOStage.self, OnlineDPOStage.self,
+    PreferenceFinetuneStage.self, KTOStage.self, OnlineDPOStage.self, RejectionSamplingStage.self,
+    LabelPairsStage.self,
   ])
 }
