@@ -119,8 +119,12 @@ struct MethodComparison {
           NumberText.interval(rate.value, [rate.interval.lower, rate.interval.upper]),
           rate.bySeed.map { NumberText.fixed($0, 3) }.joined(separator: ", "),
           NumberText.interval(fair.rate, [fair.interval.lower, fair.interval.upper]),
-          NumberText.interval(kl[method].value, kl[method].interval.range, decimals: 2),
-          NumberText.interval(lengths[method].value, lengths[method].interval.range, decimals: 1),
+          NumberText.interval(
+            kl[method].value, [kl[method].interval.lower, kl[method].interval.upper], decimals: 2),
+          NumberText.interval(
+            lengths[method].value,
+            [lengths[method].interval.lower, lengths[method].interval.upper],
+            decimals: 1),
         ]
       })
   }
