@@ -34,8 +34,8 @@ import Testing
       "equivalence, \(what): max difference \(found.most), mean \(found.mean); "
         + "moved by max \(moved.most), mean \(moved.mean)")
     #expect(moved.mean > 1e-3, "nothing was learnt", sourceLocation: sourceLocation)
-    #expect(found.most < 2e-4, "\(what)", sourceLocation: sourceLocation)
-    #expect(found.mean < 2e-6, "\(what)", sourceLocation: sourceLocation)
+    #expect(found.most < 2e-5, "\(what)", sourceLocation: sourceLocation)
+    #expect(found.mean < 2e-7, "\(what)", sourceLocation: sourceLocation)
   }
 
   private func ppo(
