@@ -195,6 +195,40 @@ enum GameRecipe {
     #expect(answers.count > 5 && answers.allSatisfy { $0.count == 2 })
   }
 
+  /// An exact match reads the answers that came with the prompts, from the file to the judge.
+  @Test func knownAnswersReachTheJudge() throws {
+    let (world, folder) = (try TinyWorld.shared(), try TemporaryFolder())
+    // What the SFT model was taught, or could have been.
+    var lines = ""
+    for (index, task) in TinyData.tasks.prefix(40).enumerated() {
+      let answer = TinyData.answer(index.isMultiple(of: 2) ? "please" : "just", task, index / 2)
+      lines += "{\"prompt\": \"how do i \(task)?\", \"answer\": \"\(answer)\"}\n"
+    }
+    let url = folder.url.appending(path: "known.jsonl")
+    try Data(lines.utf8).write(to: url)
+    let yaml = { (prompts: String) in
+      """
+      name: known
+      seed: 5
+      threads: 2
+      stages:
+        compare: {baseline: '\(world("sft"))', judge: {rule: exact-match}, prompts: ['\(prompts)'],
+          best_of: [{name: best, policy: '\(world("sft"))', judge: {rule: exact-match}, n: 6}],
+          responses: 2, winners_expected: 0, sampling: {max_new_tokens: 16, temperature: 0.7}}
+      """
+    }
+    let summary = try runTiny(yaml(url.path), in: folder.url.appending(path: "run"))
+    let plain = try #require(summary.figures["compare/\(world("sft"))/judge_score"]).value
+    let best = try #require(summary.figures["compare/best/judge_score"]).value
+    #expect(plain < 1 && best > plain, "\(plain) \(best)")
+    do {
+      try runTiny(yaml(world.data("prompts.jsonl")), in: folder.url.appending(path: "none"))
+      Issue.record("prompts without answers were not refused")
+    } catch {
+      #expect("\(error)".contains("expected a known answer with the prompt 'prompt-0'"), "\(error)")
+    }
+  }
+
   @Test(arguments: [
     ("keep: 4, responses: 4", "keep: expected an integer from 1 to 3, below responses, found 4"),
     ("responses: 1", "responses: expected an integer from 2"),

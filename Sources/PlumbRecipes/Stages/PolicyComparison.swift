@@ -67,11 +67,14 @@ struct PolicyComparison {
   ) throws -> [Judgement] {
     guard let first = answers.first else { return [] }
     let groups = first.buffer.groups.indices.map { index in
-      JudgeGroup(
-        prompt: first.buffer.groups[index].prompt,
-        promptTokens: first.buffer.groups[index].promptTokens,
+      let prompt = first.buffer.groups[index]
+      var group = JudgeGroup(
+        prompt: prompt.prompt, promptTokens: prompt.promptTokens,
         sampled: answers.flatMap { $0.buffer.groups[index].responses.map(\.tokens) },
         encoder: encoder)
+      group.id = prompt.id
+      group.answer = prompt.answer
+      return group
     }
     return try judge.judge(groups: groups)
   }
