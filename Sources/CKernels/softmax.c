@@ -296,3 +296,42 @@ void plumb_token_logprobs_backward_naive(size_t rows, size_t columns, float *log
       logits[i] = (float)(g[row] * ((i == (size_t)targets[row] ? 1 : 0) - p));
     }
 }
+
+// The same with the gradient e of the entropies: d entropy / d z = -p (log p + entropy).
+BODY void token_entropy_backward_body(size_t rows, size_t columns, float *restrict logits,
+                                      const int32_t *restrict targets,
+                                      const float *restrict logsumexps,
+                                      const float *restrict entropies, const float *restrict g,
+                                      const float *restrict e) {
+  RELAXED
+  for (size_t row = 0; row < rows; row++, logits += columns) {
+    float shift = logsumexps[row], factor = -g[row], slope = e[row], entropy = entropies[row];
+    for (size_t i = 0; i < columns; i++) {
+      float below = logits[i] - shift;
+      float p = fast_exp(below);
+      float gradient = p * (factor - slope * (below + entropy));
+      logits[i] = p == 0 ? 0 : gradient;  // a logit of -infinity has no gradient
+    }
+    logits[targets[row]] += g[row];
+  }
+}
+
+CLONES void plumb_token_entropy_backward(size_t rows, size_t columns, float *restrict logits,
+                                         const int32_t *restrict targets,
+                                         const float *restrict logsumexps,
+                                         const float *restrict entropies, const float *restrict g,
+                                         const float *restrict e) {
+  token_entropy_backward_body(rows, columns, logits, targets, logsumexps, entropies, g, e);
+}
+
+void plumb_token_entropy_backward_naive(size_t rows, size_t columns, float *logits,
+                                        const int32_t *targets, const float *logsumexps,
+                                        const float *entropies, const float *g, const float *e) {
+  for (size_t row = 0; row < rows; row++, logits += columns)
+    for (size_t i = 0; i < columns; i++) {
+      double logp = (double)logits[i] - logsumexps[row], p = exp(logp);
+      double gradient = g[row] * ((i == (size_t)targets[row] ? 1 : 0) - p);
+      if (p > 0) gradient -= e[row] * p * (logp + entropies[row]);
+      logits[i] = (float)gradient;
+    }
+}

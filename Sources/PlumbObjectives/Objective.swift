@@ -72,6 +72,25 @@ extension Tensor {
   }
 }
 
+extension Tensor {
+  /// The sum of row losses by their weights, or their share in the mean over a batch.
+  ///
+  /// - Parameters:
+  ///   - weights: one for each row of the call, masked or not; none means the mean.
+  ///   - rows: which rows of the call these losses belong to.
+  func reduced(
+    _ operation: String, weights: [Float]?, rows: [Int], batchCount: Int?
+  ) -> Tensor {
+    guard let weights else { return share(of: batchCount) }
+    precondition(
+      batchCount == nil, "\(operation): expected weights or batchCount, found both")
+    precondition(
+      (rows.last ?? -1) < weights.count,
+      "\(operation): expected a weight for every row, found \(weights.count)")
+    return (self * Tensor(rows.map { weights[$0] })).sum()
+  }
+}
+
 /// The mean in double precision; 0 for no values.
 func mean(_ values: some Collection<Float>) -> Double {
   values.isEmpty ? 0 : values.reduce(0.0) { $0 + Double($1) } / Double(values.count)

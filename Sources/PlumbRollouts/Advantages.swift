@@ -1,15 +1,17 @@
 /// Per-token rewards: a KL penalty on every token, and the score on the last one.
 ///
-/// `r_t = −c·(log π − log π_ref)`, plus the score at the last token of the row (Ouyang et al. 2022,
-/// arXiv 2203.02155; the `k1` estimator).
+/// `r_t = −c·k(log π − log π_ref)`, plus the score at the last token of the row (Ouyang et al. 2022,
+/// arXiv 2203.02155, with the `k1` estimator). The end-of-turn token is the last one where there is one.
 /// - Parameters:
 ///   - logprobs: one array per row, under the policy that sampled; no row is empty.
 ///   - referenceLogprobs: rows of the same lengths, under the reference.
 ///   - scores: one per row, in reward units.
 ///   - klCoefficient: `c`, reward units per nat.
+///   - estimator: `k`, of `KL(π ‖ π_ref)`.
 /// - Returns: rows of the same lengths.
 public func tokenRewards(
-  logprobs: [[Float]], referenceLogprobs: [[Float]], scores: [Float], klCoefficient: Float
+  logprobs: [[Float]], referenceLogprobs: [[Float]], scores: [Float], klCoefficient: Float,
+  estimator: KLEstimator = .k1
 ) -> [[Float]] {
   requireSameRows("tokenRewards", "referenceLogprobs", referenceLogprobs, as: logprobs)
   precondition(
@@ -18,7 +20,9 @@ public func tokenRewards(
   return logprobs.indices.map { row in
     precondition(
       !logprobs[row].isEmpty, "tokenRewards: expected at least one token in row \(row), found none")
-    var rewards = zip(logprobs[row], referenceLogprobs[row]).map { -klCoefficient * ($0 - $1) }
+    var rewards = zip(logprobs[row], referenceLogprobs[row]).map {
+      -klCoefficient * estimator($0 - $1)
+    }
     rewards[rewards.count - 1] += scores[row]
     return rewards
   }

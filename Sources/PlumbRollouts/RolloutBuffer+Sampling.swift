@@ -13,13 +13,13 @@ extension RolloutBuffer {
   ///   - step: round of sampling; part of the key of the random numbers.
   ///   - origin: name of the policy.
   ///   - maximumRows: rows decoded at once.
-  ///   - progress: called after every token of the batch.
+  ///   - progress: called after every token of the batch; what it throws ends the sampling.
   /// - Throws: `RolloutError` naming the option or prompt at fault, also if the model's padding id is
   ///   the token that ends a turn.
   public static func sample(
     policy: CausalLM, prompts: [(id: String, messages: [Message])], encoder: ConversationEncoder,
     count: Int, options: SamplingOptions, step: Int = 0, origin: String = "policy",
-    maximumRows: Int = 64, progress: ((SamplingEngine.Progress) -> Void)? = nil
+    maximumRows: Int = 64, progress: ((SamplingEngine.Progress) throws -> Void)? = nil
   ) throws -> RolloutBuffer {
     try requirePadApart(
       padTokenID: policy.configuration.padTokenID, endOfTurn: encoder.response("").last)

@@ -67,13 +67,13 @@ public struct SamplingEngine: Sendable {
   ///   - count: responses per prompt, K.
   ///   - step: round of sampling; part of the key of the random numbers.
   ///   - firstRow: number of the first prompt in the key, so that parts of a round can be sampled apart.
-  ///   - progress: called after every token of the batch.
+  ///   - progress: called after every token of the batch; what it throws ends the sampling.
   /// - Returns: K responses for each prompt, in order.
   /// - Throws: `RolloutError` naming a prompt that is empty, leaves no room, or holds an unknown id; or
   ///   the row whose logits are not finite.
   public func sample(
     prompts: [[Int32]], count: Int = 1, step: Int = 0, firstRow: Int = 0,
-    progress: ((Progress) -> Void)? = nil
+    progress: ((Progress) throws -> Void)? = nil
   ) throws -> [[Response]] {
     precondition(count >= 1, "SamplingEngine: expected 1 or more responses, found \(count)")
     for (row, prompt) in prompts.enumerated() { try check(prompt, row: row) }
@@ -101,7 +101,7 @@ public struct SamplingEngine: Sendable {
           state.finished += 1
         }
       }
-      progress?(state)
+      try progress?(state)
     }
     return responses
   }

@@ -23,6 +23,19 @@ public func tokenLogprobs(
   return head.logprobs(withEntropy: withEntropy)
 }
 
+/// The same with entropies that carry a gradient, for a loss that reads them.
+///
+/// - Returns: log-probabilities [M] and the entropies of the distributions in nats [M].
+public func tokenLogprobsAndEntropies(
+  hidden: Tensor, weight: Tensor, rows: [Int], targets: [Int32], temperature: Float = 1
+) -> (logprobs: Tensor, entropies: Tensor) {
+  let both = TokenHead(
+    hidden: hidden, weight: weight, rows: rows, targets: targets, temperature: temperature
+  ).logprobsAndEntropies()
+  let count = rows.count
+  return (both.elements(at: Array(0..<count)), both.elements(at: Array(count..<2 * count)))
+}
+
 /// The operands of one call, and the logits kept for its gradient.
 private struct TokenHead: Sendable {
   let hidden: Tensor
@@ -65,35 +78,59 @@ private struct TokenHead: Sendable {
   func logprobs(withEntropy: Bool) -> (logprobs: Tensor, entropies: [Float]) {
     let logsumexps = Storage(count: rows.count)
     var entropies = [Float](repeating: 0, count: withEntropy ? rows.count : 0)
-    // Without a gradient nothing is kept, and 4 MB stay in the cache.
-    let isRecorded = hidden.requiresGradient || weight.requiresGradient
-    let step = isRecorded ? chunkRows : max(64, (4 << 20) / (4 * max(1, vocabulary)))
     let kept = KeptLogits()
     let result = Tensor.make([rows.count], inputs: [hidden, weight]) { result in
       guard let logprobs = result.baseAddress else { return }
       entropies.withUnsafeMutableBufferPointer { entropies in
-        for start in stride(from: 0, to: rows.count, by: step) {
-          let chunk = start..<min(rows.count, start + step)
-          let logits = computeLogits(chunk, gathered(chunk))
-          defer { withExtendedLifetime(logits) {} }
-          let found = withEntropy ? entropies.baseAddress.map { $0 + start } : nil
-          eachRow(of: chunk, logits) { range, logits, targets in
-            let at = start + range.lowerBound
-            plumb_token_logprobs(
-              range.count, vocabulary, logits, targets, logprobs + at, logsumexps.base + at,
-              found.map { $0 + range.lowerBound })
-          }
-          if isRecorded && rows.count <= chunkRows { kept.put(logits) }
-        }
+        fill(logprobs, withEntropy ? entropies.baseAddress : nil, logsumexps, kept)
       }
     } pullback: { gradient, cotangents in
-      backward(gradient, logsumexps, kept, &cotangents)
+      backward(gradient, logsumexps, nil, kept, &cotangents)
     }
     return (result, entropies)
   }
 
+  /// Log-probabilities and entropies end to end, [2M].
+  func logprobsAndEntropies() -> Tensor {
+    let logsumexps = Storage(count: rows.count)
+    let entropies = Storage(count: rows.count)
+    let kept = KeptLogits()
+    return Tensor.make([2 * rows.count], inputs: [hidden, weight]) { result in
+      guard let logprobs = result.baseAddress else { return }
+      fill(logprobs, entropies.base, logsumexps, kept)
+      (logprobs + rows.count).update(from: entropies.base, count: rows.count)
+    } pullback: { gradient, cotangents in
+      backward(gradient, logsumexps, entropies, kept, &cotangents)
+    }
+  }
+
+  private func fill(
+    _ logprobs: UnsafeMutablePointer<Float>, _ entropies: UnsafeMutablePointer<Float>?,
+    _ logsumexps: Storage, _ kept: KeptLogits
+  ) {
+    // Without a gradient nothing is kept, and 4 MB stay in the cache.
+    let isRecorded = hidden.requiresGradient || weight.requiresGradient
+    let step = isRecorded ? chunkRows : max(64, (4 << 20) / (4 * max(1, vocabulary)))
+    for start in stride(from: 0, to: rows.count, by: step) {
+      let chunk = start..<min(rows.count, start + step)
+      let logits = computeLogits(chunk, gathered(chunk))
+      defer { withExtendedLifetime(logits) {} }
+      eachRow(of: chunk, logits) { range, logits, targets in
+        let at = start + range.lowerBound
+        plumb_token_logprobs(
+          range.count, vocabulary, logits, targets, logprobs + at, logsumexps.base + at,
+          entropies.map { $0 + at })
+      }
+      if isRecorded && rows.count <= chunkRows { kept.put(logits) }
+    }
+  }
+
+  /// - Parameters:
+  ///   - gradient: [M], or [2M] with that of the entropies.
+  ///   - entropies: [M] where they carry a gradient.
   private func backward(
-    _ gradient: Tensor, _ logsumexps: Storage, _ kept: KeptLogits, _ cotangents: inout Cotangents
+    _ gradient: Tensor, _ logsumexps: Storage, _ entropies: Storage?, _ kept: KeptLogits,
+    _ cotangents: inout Cotangents
   ) {
     var dHidden = cotangents.open(hidden)
     var dWeight = cotangents.open(weight)
@@ -107,8 +144,14 @@ private struct TokenHead: Sendable {
       defer { withExtendedLifetime((input, logits)) {} }
       eachRow(of: chunk, logits) { range, logits, targets in
         let at = start + range.lowerBound
-        plumb_token_logprobs_backward(
-          range.count, vocabulary, logits, targets, logsumexps.base + at, gradient.base + at)
+        if let entropies {
+          plumb_token_entropy_backward(
+            range.count, vocabulary, logits, targets, logsumexps.base + at, entropies.base + at,
+            gradient.base + at, gradient.base + rows.count + at)
+        } else {
+          plumb_token_logprobs_backward(
+            range.count, vocabulary, logits, targets, logsumexps.base + at, gradient.base + at)
+        }
       }
       let dLogits = MatrixView(logits.base, chunk.count, vocabulary)
       if let dWeight {

@@ -48,7 +48,10 @@ import Testing
     let (world, folder) = (try TinyWorld.shared(), try TemporaryFolder())
     let other = try otherModel(folder)
     let prompts = "prompts: ['\(world.data("prompts.jsonl"))'], sampling: {max_new_tokens: 8}"
-    for (stage, judge) in [("ppo", "reward"), ("gpo", "judge")] {
+    for (stage, judge) in [
+      ("ppo", "reward"), ("gpo", "judge"), ("grpo", "reward"), ("rloo", "reward"),
+      ("reinforce", "reward"),
+    ] {
       let text = try refusal(
         "\(stage): {policy: '\(other)', \(judge): '\(world("reward"))', \(prompts)}", in: folder)
       expect(text, contains: ["do not share one tokenizer and template", "fingerprints"])
@@ -70,6 +73,7 @@ import Testing
       "dpo: {policy: '\(policy)', pairs: \(file), max_length: 64}",
       "ppo: {policy: '\(policy)', reward: '\(world("reward"))', prompts: \(file)}",
       "gpo: {policy: '\(policy)', judge: '\(world("reward"))', prompts: \(file)}",
+      "grpo: {policy: '\(policy)', reward: '\(world("reward"))', prompts: \(file)}",
       """
       compare: {baseline: '\(policy)', policies: ['\(policy)'], judge: '\(world("reward"))',
           prompts: \(file)}
@@ -111,6 +115,7 @@ import Testing
     for stage in [
       "ppo: {policy: '\(world("sft"))', reward: '\(world("reward"))', \(sampling)}",
       "gpo: {policy: '\(world("sft"))', judge: '\(world("reward"))', \(sampling)}",
+      "rloo: {policy: '\(world("sft"))', reward: '\(world("reward"))', \(sampling)}",
     ] {
       expect(
         try refusal(stage),

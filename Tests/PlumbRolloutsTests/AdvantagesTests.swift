@@ -41,6 +41,10 @@ struct AdvantagesTests {
       logprobs: [[-1, -2], [-3]], referenceLogprobs: [[-2, -2], [-1]], scores: [5, 7],
       klCoefficient: 0.5)
     #expect(rewards == [[-0.5, 5], [8]])
+    let squared = tokenRewards(
+      logprobs: [[-1, -2], [-3]], referenceLogprobs: [[-2, -2], [-1]], scores: [5, 7],
+      klCoefficient: 0.5, estimator: .k2)
+    #expect(squared == [[-0.25, 5], [6]])
   }
 
   /// One reward at the end: with λ = 1 the advantage is the return less the value, with λ = 0 the

@@ -91,6 +91,25 @@ import Testing
     }
   }
 
+  @Test func tokenEntropies() {
+    withEvery("columns", in: 1...67) { columns in
+      withEvery("hostile", in: [false, true]) { hostile in
+        let x = numbers(3 * columns, seed: 300 + columns, hostile: hostile)
+        let targets = (0..<3).map { Int32($0 * 31 % columns) }
+        let (g, e): ([Float], [Float]) = ([1, -0.5, 0], [0.3, -2, 1])
+        let (logsumexps, entropies): ([Float], [Float]) = ([4, 3, 80], [1.5, 0.2, 2])
+        var (fast, plain) = (x, x)
+        plumb_token_entropy_backward(3, columns, &fast, targets, logsumexps, entropies, g, e)
+        plumb_token_entropy_backward_naive(
+          3, columns, &plain, targets, logsumexps, entropies, g, e)
+        // Beyond e^88 only the plain one is finite.
+        for i in x.indices where !(x[i] - logsumexps[i / columns] > 80) {
+          expectSame([fast[i]], [plain[i]], tolerance: 1e-4)
+        }
+      }
+    }
+  }
+
   /// Tiles of attention; with `visible` 0 the first row is masked as a whole.
   @Test(arguments: [0, 1, 3]) func causalTiles(visible: Int) {
     let rows = 5

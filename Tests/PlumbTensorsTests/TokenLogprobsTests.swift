@@ -41,6 +41,32 @@ import Testing
     }
   }
 
+  /// Entropies with a gradient: the values of the plain function, and finite differences.
+  @Test func entropiesCarryAGradient() throws {
+    let inputs = [spread([5, 4], seed: 1), spread([7, 4], seed: 2)]
+    let (rows, targets): ([Int], [Int32]) = ([3, 0, 3, 4], [6, 0, 2, 5])
+    let plain = tokenLogprobs(
+      hidden: inputs[0], weight: inputs[1], rows: rows, targets: targets, temperature: 0.7,
+      withEntropy: true)
+    let both = tokenLogprobsAndEntropies(
+      hidden: inputs[0], weight: inputs[1], rows: rows, targets: targets, temperature: 0.7)
+    #expect(both.logprobs.scalars == plain.logprobs.scalars)
+    #expect(both.entropies.scalars == plain.entropies)
+    checkGradients(of: inputs) {
+      tokenLogprobsAndEntropies(
+        hidden: $0[0], weight: $0[1], rows: rows, targets: targets, temperature: 0.7
+      ).entropies
+    }
+    checkGradients(of: inputs) {
+      let found = tokenLogprobsAndEntropies(
+        hidden: $0[0], weight: $0[1], rows: rows, targets: targets, temperature: 0.7)
+      return found.logprobs.sum() * 0.5 + found.entropies.square().sum()
+    }
+    let none = tokenLogprobsAndEntropies(
+      hidden: inputs[0], weight: inputs[1], rows: [], targets: [])
+    #expect(none.logprobs.count == 0 && none.entropies.count == 0)
+  }
+
   /// A vocabulary so large that one chunk holds 64 rows: chunks are made again in backward.
   @Test func chunksEqualOneByOne() throws {
     let (count, vocabulary) = (150, 262_144)

@@ -188,6 +188,14 @@ void plumb_token_logprobs_backward(size_t rows, size_t columns, float *restrict 
 void plumb_token_logprobs_backward_naive(size_t rows, size_t columns, float *logits, const
     int32_t *targets, const float *logsumexps, const float *g);
 
+/// The same, given also the gradient e of the entropies.
+void plumb_token_entropy_backward(size_t rows, size_t columns, float *restrict logits, const
+    int32_t *restrict targets, const float *restrict logsumexps, const float *restrict entropies,
+    const float *restrict g, const float *restrict e);
+
+void plumb_token_entropy_backward_naive(size_t rows, size_t columns, float *logits, const int32_t
+    *targets, const float *logsumexps, const float *entropies, const float *g, const float *e);
+
 // Small matrix products and sums (linear.c) ---------------------------------------------------
 
 /// y = x w^T for few rows of x: x is [rows, inner], w [outer, inner]; rows of y lie y_stride apart.

@@ -24,6 +24,10 @@ public enum RunError: Error, CustomStringConvertible, Equatable {
   case nothingToTrain(stage: String, files: [String], why: String)
   /// No prompt leaves room for a response.
   case noPrompts(files: [String], tooLong: Int)
+  /// A judge gave a score or preference that is not finite.
+  case badScore(stage: String, prompt: String, judge: String, reason: String)
+  /// A guard of the stage ended it after a round, which is saved.
+  case stopped(stage: String, step: Int, reason: String)
   /// A file of the run directory does not say what it should.
   case damaged(path: String, detail: String)
 
@@ -60,6 +64,10 @@ public enum RunError: Error, CustomStringConvertible, Equatable {
     case .noPrompts(let files, let tooLong):
       "\(files.joined(separator: ", ")): expected prompts that leave room for a response, found none"
         + (tooLong > 0 ? " (\(tooLong) are too long for the context)" : "")
+    case .badScore(let stage, let prompt, let judge, let reason):
+      "stages.\(stage): prompt '\(prompt)', judge '\(judge)': expected finite scores: \(reason)"
+    case .stopped(let stage, let step, let reason):
+      "stages.\(stage): stopped after update \(step), which is saved: \(reason)"
     case .damaged(let path, let detail): "\(path): \(detail)"
     }
   }

@@ -1,9 +1,8 @@
 import Foundation
-import PlumbData
 import PlumbModels
+public import PlumbObjectives
 import PlumbPreferences
-import PlumbRollouts
-import PlumbTensors
+public import PlumbRollouts
 import PlumbTokenizers
 
 /// Settings of PPO.
@@ -23,39 +22,70 @@ public struct PPOConfiguration: StageConfiguration {
   public var promptsPerUpdate = 64
   /// Responses to each prompt.
   public var responsesPerPrompt = 1
-  /// Where values come from: a head on the policy's trunk (`shared`), or a model of its own that
-  /// starts from the reward model's trunk (`separate`).
+  /// Where values come from: a head that trains with the policy's trunk (`shared`), a head on the
+  /// policy's hidden states that leaves the trunk alone (`head`), or a model of its own that starts
+  /// from the reward model's trunk (`separate`).
   public var valueModel = ValueModelChoice.shared
+  /// First rounds in which only the value moves.
+  public var valueWarmupUpdates = 0
   /// How responses are sampled.
   public var sampling = SamplingConfiguration()
   /// Passes over the responses of a round.
   public var epochs = 2
   /// Parts that a pass is cut into, one optimizer step each.
   public var minibatches = 2
-  /// Weight of the Kullback-Leibler penalty in the token rewards.
+  /// Tokens that go through the model at once; 0 for a whole minibatch.
+  public var microBatchTokens = 0
+  /// Weight of the Kullback-Leibler divergence from the reference.
   public var klCoefficient = 0.05
+  /// Whether the divergence is taken off every token's reward or added to the loss.
+  public var klIn = KLPlace.reward
+  /// The estimator of the divergence of a token.
+  public var klEstimator = KLEstimator.k1
+  /// The gradient of the divergence where it is in the loss.
+  public var klGradient = KLGradient.unbiased
   /// Where the penalty's weight is steered to, in nats per response; 0 keeps it fixed.
   public var klTarget = 0.0
   /// Responses over which the adaptive weight moves.
   public var klHorizon = 10_000.0
   /// A pass ends early once the mean k3 estimate exceeds this, in nats per token; 0 never.
   public var maxPolicyKL = 0.0
+  /// The mean ratio of a minibatch above which, or below whose inverse, it is not stepped on; 0 for any.
+  public var ratioThreshold = 0.0
+  /// Whether such a minibatch is left out, or ends the stage.
+  public var onRatio = RatioGuardAction.skip
   /// The ratio's clip range.
   public var clip = 0.2
+  /// The upper end of the ratio's range, where it differs from `clip`; 0 where not.
+  public var clipHigher = 0.0
+  /// Where an advantage is negative, what a token costs at most, in advantages; 0 for no such bound.
+  public var dualClip = 0.0
   /// The value's clip range; 0 for none.
   public var valueClip = 0.2
   /// Weight of the value loss.
   public var valueCoefficient = 0.1
+  /// Weight of the mean entropy of the tokens' distributions, which is taken off the loss.
+  public var entropyCoefficient = 0.0
   /// Discount.
   public var gamma = 1.0
   /// Decay of generalized advantage estimation.
   public var gaeLambda = 0.95
   /// Whether advantages are brought to mean 0 and variance 1 over a round.
   public var whitenAdvantages = true
-  /// Whether rewards are shifted and scaled so that the reference's samples have mean 0 and variance 1.
+  /// Whether token rewards are brought to variance 1 over a round; their mean stays.
+  public var whitenRewards = false
+  /// Whether scores are shifted and scaled so that the reference's samples have mean 0 and variance 1.
   public var normalizeRewards = true
+  /// The largest size of a score, after normalisation; 0 for no bound.
+  public var rewardClip = 0.0
   /// Taken off the score of a response that does not end within the limit.
   public var missingEosPenalty = 0.0
+  /// Taken off the score for every token of a response.
+  public var lengthPenalty = 0.0
+  /// Tokens of a response that cost nothing of the length penalty.
+  public var lengthPenaltyFrom = 0
+  /// What happens where the reward model gives a score that is not finite.
+  public var onBadScore = BadScoreChoice.stop
   /// Rounds between checkpoints.
   public var checkpointEvery = 5
   /// The adapter to train in place of all weights.
@@ -83,8 +113,12 @@ public struct PPOConfiguration: StageConfiguration {
     for (name, value) in [
       ("kl_coefficient", klCoefficient), ("kl_target", klTarget), ("max_policy_kl", maxPolicyKL),
       ("value_clip", valueClip), ("value_coefficient", valueCoefficient),
-      ("missing_eos_penalty", missingEosPenalty),
+      ("entropy_coefficient", entropyCoefficient), ("clip_higher", clipHigher),
     ] { try require(name, (0...1e6).contains(value), "a number from 0 to 1000000", value) }
+    try validateGuards()
+    try shaping.validate()
+    try validateDivergence(
+      klIn: klIn, estimator: klEstimator, gradient: klGradient, coefficient: klCoefficient)
     let responses = Double(promptsPerUpdate) * Double(responsesPerPrompt)
     try require(
       "kl_horizon", klHorizon >= responses, "at least the responses of a round (\(Int(responses)))",
@@ -97,9 +131,37 @@ public struct PPOConfiguration: StageConfiguration {
   }
 }
 
+extension PPOConfiguration {
+  /// How scores become rewards.
+  var shaping: ScoreShaping {
+    ScoreShaping(
+      clip: rewardClip, missingEosPenalty: missingEosPenalty, lengthPenalty: lengthPenalty,
+      lengthPenaltyFrom: lengthPenaltyFrom)
+  }
+
+  private func validateGuards() throws {
+    try require(
+      "value_warmup_updates", (0..<max(1, updates)).contains(valueWarmupUpdates),
+      "an integer from 0, less than updates (\(updates))", valueWarmupUpdates)
+    try require(
+      "micro_batch_tokens", (0...1_000_000_000).contains(microBatchTokens),
+      "an integer from 0 to 1000000000", microBatchTokens)
+    try require(
+      "ratio_threshold", ratioThreshold == 0 || (1.0001...1e6).contains(ratioThreshold),
+      "0, or a number from 1.0001 to 1000000", ratioThreshold)
+    try require(
+      "dual_clip", dualClip == 0 || (1.0001...1e6).contains(dualClip),
+      "0, or a number from 1.0001 to 1000000", dualClip)
+    try require(
+      "value_coefficient", valueWarmupUpdates == 0 || valueCoefficient > 0,
+      "a number above 0 where value_warmup_updates is set", valueCoefficient)
+  }
+}
+
 /// The value models that a recipe can ask for.
 public enum ValueModelChoice: String, Codable, Sendable, CaseIterable {
   case shared
+  case head
   case separate
 }
 
@@ -128,37 +190,29 @@ struct PPOStage: Stage {
   func run(_ context: StageContext) throws -> StageResult {
     let (start, encoder) = try loadPolicy(
       context, configuration.policy, adapter: configuration.lora)
-    let model = try rewardModel(context, configuration.reward)
-    let prompts = try policyPrompts(
-      context, configuration.prompts, encoder: encoder,
-      models: [start.configuration, model.decoder.configuration],
-      newTokens: configuration.sampling.maxNewTokens)
-    let plan = BatchPlan(
-      costs: prompts.map(\.tokens.count), size: .examples(configuration.promptsPerUpdate),
-      seed: context.seed, dropsRemainder: true)
-    let judge = try rewardJudge(
-      context, model: model, reference: start, encoder: encoder, prompts: prompts)
-    var reference = start
-    reference.parameters.isFrozen = true
-    var trainer = try PPOTrainer(
-      configuration, policy: start, reward: model, seed: context.seed)
-    let first = try context.resume { try trainer.load(from: $0) }
-    for update in first..<max(first, configuration.updates + 1) {
-      let chosen = plan.examples(ofStep: update).map { prompts[$0] }
-      var buffer = try RolloutBuffer.sample(
-        policy: trainer.policy, prompts: chosen.map { ($0.id, $0.messages) }, encoder: encoder,
-        count: configuration.responsesPerPrompt,
-        options: configuration.sampling.options(seed: context.seed), step: update)
-      try buffer.judge(by: judge, encoder: encoder)
-      let metrics = try trainer.improve(on: &buffer, reference: reference, update: update)
-      try context.finishStep(
-        update, of: configuration.updates, metrics: metrics,
-        loss: metrics["loss/policy_avg"],
-        tokens: buffer.groups.reduce(0) { $0 + $1.tokenCount } * (1 + configuration.epochs),
-        checkpointEvery: configuration.checkpointEvery
-      ) { try trainer.save(to: $0) }
+    let reward = try rewardModel(context, configuration.reward)
+    let settings = OnPolicySettings(
+      prompts: try policyPrompts(
+        context, configuration.prompts, encoder: encoder,
+        models: [start.configuration, reward.decoder.configuration],
+        newTokens: configuration.sampling.maxNewTokens),
+      updates: configuration.updates, promptsPerUpdate: configuration.promptsPerUpdate,
+      responsesPerPrompt: configuration.responsesPerPrompt, sampling: configuration.sampling,
+      checkpointEvery: configuration.checkpointEvery, passes: configuration.epochs,
+      onBadScore: configuration.onBadScore)
+    var judge: any Judge = try RewardModelJudge(
+      model: reward, encoder: .load(from: context.artifact(configuration.reward)), policy: encoder,
+      name: configuration.reward)
+    if configuration.normalizeRewards {
+      judge = try NormalizedJudge(
+        judge, reference: start, settings: settings, encoder: encoder, context: context)
     }
-    let trained = trainer.separatePolicy
+    var trainer = try PPOTrainer(
+      configuration, policy: start, reward: reward, seed: context.seed)
+    try runOnPolicy(
+      &trainer, settings: settings, judge: judge, reference: start, encoder: encoder,
+      context: context)
+    let trained = trainer.trained
     try trained.write(to: context.directory, encoder: encoder)
     return try policyResult(
       context, trained,
@@ -169,25 +223,5 @@ struct PPOStage: Stage {
         ("completions/mean_length", "length (tokens)", "tokens"),
         ("val/explained_variance", "explained variance", ""),
       ])
-  }
-
-  /// The frozen reward model, normalised on samples of the reference where that is asked for.
-  private func rewardJudge(
-    _ context: StageContext, model: RewardModel, reference: CausalLM,
-    encoder: ConversationEncoder, prompts: [PolicyPrompt]
-  ) throws -> RewardModelJudge {
-    var model = model
-    model.parameters.isFrozen = true
-    let ownEncoder = try ConversationEncoder.load(from: context.artifact(configuration.reward))
-    try ownEncoder.requireSame(as: encoder)
-    if configuration.normalizeRewards {
-      let sample = prompts.prefix(128)
-      let buffer = try RolloutBuffer.sample(
-        policy: reference, prompts: sample.map { ($0.id, $0.messages) }, encoder: encoder, count: 1,
-        options: configuration.sampling.options(seed: context.seed), step: 0)
-      try model.normalise(on: buffer.judgeGroups(encoder: encoder).map(\.tokens))
-    }
-    return try RewardModelJudge(
-      model: model, encoder: ownEncoder, policy: encoder, name: configuration.reward)
   }
 }

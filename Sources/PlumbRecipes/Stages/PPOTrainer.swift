@@ -24,6 +24,8 @@ public struct PPOTrainer {
   var actor: ActorCritic
   var learners: PPOLearners
   var controller: AdaptiveKLController
+  /// Why the stage should stop after the last round: the ratio left its range.
+  public private(set) var stopReason: String?
 
   /// Starts from a policy.
   /// - Parameters:
@@ -40,6 +42,9 @@ public struct PPOTrainer {
     actor =
       switch configuration.valueModel {
       case .shared: ActorCritic(policy: policy)
+      case .head:
+        ActorCritic(
+          policy: policy, ownHead: ValueHead(width: policy.configuration.hiddenSize))
       case .separate: try ActorCritic(policy: policy, valueModel: reward)
       }
     actor.checkpointsLayers = configuration.optimizer.gradientCheckpointing
@@ -67,47 +72,85 @@ public struct PPOTrainer {
   public mutating func improve(
     on buffer: inout RolloutBuffer, reference: CausalLM, update: Int
   ) throws -> [String: Double] {
-    let passes = (0..<configuration.epochs).map {
-      minibatches(of: buffer, pass: $0, update: update)
+    stopReason = nil
+    let passes = (0..<configuration.epochs).map { pass in
+      var stream = RandomStream(seed: seed, purpose: "ppo/minibatches", step: update, row: pass)
+      return buffer.minibatches(
+        count: configuration.minibatches, tokenBudget: configuration.microBatchTokens,
+        stream: &stream)
     }
-    let entropy = actor.fill(&buffer, batches: passes[0])
-    buffer.fillReferenceLogprobs(model: reference, batches: passes[0])
+    let packing = passes[0].flatMap(\.parts)
+    let entropy = actor.fill(&buffer, batches: packing)
+    buffer.fillReferenceLogprobs(model: reference, batches: packing)
     var metrics = buffer.statistics()
     metrics["policy/entropy_avg"] = entropy
-    metrics.merge(computeAdvantages(&buffer)) { $1 }
-
-    var mean = StatisticsMean()
-    var steps = 0
-    passes: for (pass, batches) in passes.enumerated() {
-      for (number, places) in batches.enumerated() {
-        let statistics = try learners.step(
-          &actor, buffer: buffer, places: places, isFirst: pass == 0 && number == 0)
-        mean.add(statistics, count: 1)
-        steps += 1
-        let moved = statistics["policy/approxkl_k3_avg"] ?? 0
-        if configuration.maxPolicyKL > 0, moved > configuration.maxPolicyKL { break passes }
-      }
-    }
-    metrics.merge(mean.means) { $1 }
-    metrics["optimizer_steps"] = Double(steps)
-    if configuration.klTarget > 0 {
+    metrics.merge(try computeAdvantages(&buffer)) { $1 }
+    let isWarmUp = update <= configuration.valueWarmupUpdates
+    let found =
+      try isWarmUp
+      ? improveValues(buffer, passes) : improvePolicy(buffer, passes, update: update)
+    metrics.merge(found) { $1 }
+    if configuration.klTarget > 0, !isWarmUp {
       controller.update(kl: metrics["objective/kl"] ?? 0, episodes: buffer.responseCount)
     }
     return metrics
   }
 
-  /// Token rewards (score at the last token, KL penalty at every token), GAE, whitening.
-  private func computeAdvantages(_ buffer: inout RolloutBuffer) -> [String: Double] {
-    let places = buffer.places
-    let scores = places.map { place in
-      let rollout = buffer[place]
-      let penalty = rollout.finishReason == .length ? configuration.missingEosPenalty : 0
-      return (rollout.score ?? 0) - Float(penalty)
+  /// All passes with both losses, unless divergence or ratio end them early.
+  private mutating func improvePolicy(
+    _ buffer: RolloutBuffer, _ passes: [[Minibatch]], update: Int
+  ) throws -> [String: Double] {
+    var mean = StatisticsMean()
+    var steps = 0
+    var options = PPOLearners.StepOptions(
+      klCoefficient: controller.coefficient, isFirst: true)
+    passes: for minibatches in passes {
+      for minibatch in minibatches {
+        let statistics = try learners.step(
+          &actor, buffer: buffer, minibatch: minibatch, options: options)
+        options.isFirst = false
+        mean.add(statistics, count: 1)
+        if let ratio = statistics["val/ratio"], statistics["policy/guarded_steps"] == 1 {
+          guard configuration.onRatio == .stop else { continue }
+          stopReason =
+            "the mean ratio of update \(update) is \(ratio); expected at most "
+            + "\(configuration.ratioThreshold) and at least its inverse (ratio_threshold)"
+          break passes
+        }
+        steps += 1
+        let moved = statistics["policy/approxkl_k3_avg"] ?? 0
+        if configuration.maxPolicyKL > 0, moved > configuration.maxPolicyKL { break passes }
+      }
     }
-    let rewards = tokenRewards(
+    return mean.means.merging(["optimizer_steps": Double(steps)]) { $1 }
+  }
+
+  /// All passes with the value loss alone.
+  private mutating func improveValues(
+    _ buffer: RolloutBuffer, _ passes: [[Minibatch]]
+  ) throws -> [String: Double] {
+    var mean = StatisticsMean()
+    var steps = 0
+    for minibatch in passes.joined() {
+      mean.add(
+        try learners.warmUpStep(&actor, buffer: buffer, minibatch: minibatch), count: 1)
+      steps += 1
+    }
+    return mean.means.merging(["optimizer_steps": Double(steps)]) { $1 }
+  }
+
+  /// Token rewards (score at the last token, KL penalty at every token), GAE, whitening.
+  private func computeAdvantages(_ buffer: inout RolloutBuffer) throws -> [String: Double] {
+    let places = buffer.places
+    let inRewards = configuration.klIn == .reward
+    var rewards = tokenRewards(
       logprobs: places.map { buffer[$0].behaviourLogprobs },
       referenceLogprobs: places.map { buffer[$0].referenceLogprobs },
-      scores: scores, klCoefficient: Float(controller.coefficient))
+      scores: try configuration.shaping.rewards(of: buffer),
+      klCoefficient: inRewards ? Float(controller.coefficient) : 0,
+      estimator: configuration.klEstimator)
+    let rlhf = rewards.reduce(0.0) { $0 + $1.reduce(0.0) { $0 + Double($1) } }
+    if configuration.whitenRewards { rewards = whitened(rewards, keepingMean: true) }
     let values = places.map { buffer[$0].values }
     let estimate = generalizedAdvantages(
       rewards: rewards, values: values, gamma: Float(configuration.gamma),
@@ -120,34 +163,21 @@ public struct PPOTrainer {
       buffer[place].advantages = advantages[index]
       buffer[place].returns = estimate.returns[index]
     }
-    let rlhf = rewards.reduce(0.0) { $0 + $1.reduce(0.0) { $0 + Double($1) } }
     return [
       "objective/rlhf_reward": rlhf / Double(places.count),
       "objective/kl_coefficient": controller.coefficient,
       "val/explained_variance": explainedVariance(values: values, returns: estimate.returns),
     ]
   }
-
-  /// The responses of a round in a fresh order for each pass, cut into minibatches.
-  private func minibatches(
-    of buffer: RolloutBuffer, pass: Int, update: Int
-  ) -> [[ResponsePlace]] {
-    var stream = RandomStream(seed: seed, purpose: "ppo/minibatches", step: update, row: pass)
-    let places = buffer.places
-    let order = stream.permutation(places.count).map { places[$0] }
-    let count = configuration.minibatches
-    return (0..<count).map {
-      Array(order[$0 * order.count / count..<($0 + 1) * order.count / count])
-    }.filter { !$0.isEmpty }
-  }
 }
 
-extension PPOTrainer {
+extension PPOTrainer: OnPolicyLearner {
+  var trained: CausalLM { separatePolicy }
+
   /// Writes everything that a round changes into a folder.
   public func save(to folder: URL) throws {
     try actor.parameters.trainable.write(to: folder.appending(path: "parameters.safetensors"))
-    try actor.critic?.parameters.write(
-      to: folder.appending(path: "value-parameters.safetensors"))
+    try actor.valueBlock?.write(to: folder.appending(path: "value-parameters.safetensors"))
     try learners.save(to: folder)
     try AtomicFile.write(
       JSONEncoder().encode(controller), to: folder.appending(path: "kl-controller.json"))
@@ -158,8 +188,9 @@ extension PPOTrainer {
     try actor.parameters.withTrainable {
       try $0.read(from: folder.appending(path: "parameters.safetensors"))
     }
-    try actor.critic?.parameters.read(
-      from: folder.appending(path: "value-parameters.safetensors"))
+    try actor.withValueBlock {
+      try $0.read(from: folder.appending(path: "value-parameters.safetensors"))
+    }
     try learners.load(from: folder, for: actor)
     controller = try JSONDecoder().decode(
       AdaptiveKLController.self,

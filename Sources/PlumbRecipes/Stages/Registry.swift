@@ -5,6 +5,8 @@ extension StageRegistry {
     GeneralPreferenceStage.self, SFTStage.self, PPOStage.self, DPOStage.self, GPOStage.self,
     CompareStage.self, PairPreferenceStage.self, ZeroShotStage.self, MoreStage.self,
     BestOfNStage.self, MaxMinStage.self, CyclicStage.self, TournamentStage.self,
-    PreferenceSuitesStage.self, PreferenceScalingStage.self, PreferenceFinetuneStage.self,
+    PolicyGradientStage<GRPO>.self, PolicyGradientStage<RLOO>.self,
+    PolicyGradientStage<REINFORCE>.self, PreferenceSuitesStage.self, PreferenceScalingStage.self,
+    PreferenceFinetuneStage.self,
   ])
 }
