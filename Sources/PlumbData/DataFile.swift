@@ -77,7 +77,8 @@ public enum DataFile {
     }
   }
 
-  /// Prompts, whatever comes after them in the file.
+  /// Prompts, whatever comes after them in the file; the answer of a demonstration is kept as the
+  /// known one.
   public static func prompts(
     _ url: URL, options: ReadOptions = ReadOptions()
   ) throws -> (rows: [PromptRow], report: DataReport) {
@@ -88,7 +89,9 @@ public enum DataFile {
       case .unpaired(let row):
         .success([PromptRow(id: row.id, source: row.source, prompt: row.prompt)])
       case .demonstration(let row):
-        .success([PromptRow(id: row.id, source: row.source, prompt: row.prompt)])
+        .success([
+          PromptRow(id: row.id, source: row.source, prompt: row.prompt, answer: row.response)
+        ])
       case .thread(let row):
         .success([PromptRow(id: row.id, source: row.site, prompt: row.prompt)])
       case .text, .dropped: .failure(.emptyPrompt)

@@ -1,4 +1,4 @@
-import PlumbCheckpoints
+public import PlumbCheckpoints
 import PlumbTokenizers
 
 /// Records as the JSON that the readers of this module read back.
@@ -40,6 +40,13 @@ extension PreferencePair: JSONRepresentable {
   }
 }
 
+extension PreferencePair {
+  /// The row as data files have it, with further fields behind its own; readers of pairs ignore them.
+  public func json(adding fields: [JSONField]) -> JSONValue {
+    .object((json.object ?? []) + fields)
+  }
+}
+
 extension Demonstration: JSONRepresentable {
   var json: JSONValue {
     .object(opening(id, source) + [JSONField(key: "messages", value: turns(messages))])
@@ -59,7 +66,9 @@ extension UnpairedRow: JSONRepresentable {
 
 extension PromptRow: JSONRepresentable {
   var json: JSONValue {
-    .object(opening(id, source) + [JSONField(key: "prompt", value: turns(prompt))])
+    var fields = opening(id, source) + [JSONField(key: "prompt", value: turns(prompt))]
+    if let answer { fields.append(JSONField(key: "answer", value: .string(answer))) }
+    return .object(fields)
   }
 }
 

@@ -104,12 +104,15 @@ public struct PromptRow: PromptRecord {
   public var source: String
   /// The turns; the answer is to come.
   public var prompt: [Message]
+  /// The known answer, where the row has one: a rule can hold responses against it.
+  public var answer: String?
 
   /// A row from its parts.
-  public init(id: String, source: String, prompt: [Message]) {
+  public init(id: String, source: String, prompt: [Message], answer: String? = nil) {
     self.id = id
     self.source = source
     self.prompt = prompt
+    self.answer = answer
   }
 }
 

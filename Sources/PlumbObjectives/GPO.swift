@@ -45,9 +45,36 @@ public func gpo(
   logRatio: Tensor, preferenceScores: [Float], beta: Float, lengths: [Int]? = nil,
   lengthExponent: Float = 1, targetBound: Float? = nil, batchCount: Int? = nil
 ) -> Objective {
-  requireColumn("gpo", logRatio)
   requirePositive("gpo", beta: beta)
   requireCount("gpo", "preferenceScores", preferenceScores.count, rows: logRatio.count)
+  let targets = preferenceScores.map { score in
+    let target = score / beta
+    return targetBound.map { min(max(target, -$0), $0) } ?? target
+  }
+  let objective = gpo(
+    logRatio: logRatio, targets: targets, lengths: lengths, lengthExponent: lengthExponent,
+    batchCount: batchCount)
+  return Objective(
+    loss: objective.loss,
+    statistics: objective.statistics.merging(["gpo/score": mean(preferenceScores)]) { $1 },
+    count: objective.count)
+}
+
+/// The squared distance of log-ratios from targets: GPO and SPPO, once their targets are known.
+///
+/// Statistics as in `gpo(logRatio:preferenceScores:)`, without `gpo/score`.
+/// - Parameters:
+///   - logRatio: [R], `log π − log π_ref` summed over the tokens of each response.
+///   - targets: R log-ratios to reach, see ``gameTargets(_:beta:partition:bound:)``.
+///   - lengths: R token counts for length normalisation; none means none.
+///   - lengthExponent: `γ`.
+///   - batchCount: the responses of the whole batch, where this call holds a part of it.
+public func gpo(
+  logRatio: Tensor, targets: [Float], lengths: [Int]? = nil, lengthExponent: Float = 1,
+  batchCount: Int? = nil
+) -> Objective {
+  requireColumn("gpo", logRatio)
+  requireCount("gpo", "targets", targets.count, rows: logRatio.count)
   var ratio = logRatio
   if let lengths {
     requireCount("gpo", "lengths", lengths.count, rows: logRatio.count)
@@ -57,17 +84,12 @@ public func gpo(
     }
     ratio = ratio * Tensor(factors)
   }
-  let targets = preferenceScores.map { score in
-    let target = score / beta
-    return targetBound.map { min(max(target, -$0), $0) } ?? target
-  }
   let error = ratio - Tensor(targets)
   return Objective(
     loss: error.square().share(of: batchCount),
     statistics: [
       "gpo/log_ratio": mean(ratio.scalars),
       "gpo/target": mean(targets),
-      "gpo/score": mean(preferenceScores),
       "gpo/error": mean(error.scalars.map { abs($0) }),
     ],
     count: logRatio.count)

@@ -1,4 +1,4 @@
-/// Several judges with scores as one: their mean, or the lowest.
+/// Several judges as one: their mean, or the lowest score.
 public struct CombinedJudge: Judge {
   /// How the scores of one response become one.
   public enum Rule: String, Codable, Hashable, Sendable, CaseIterable {
@@ -18,46 +18,74 @@ public struct CombinedJudge: Judge {
   public let judges: [any Judge]
   /// How their scores become one.
   public let rule: Rule
+  /// The weights of the mean, one per judge.
+  public let weights: [Double]
 
   /// Makes one judge of several.
-  public init(_ judges: [any Judge], rule: Rule, name: String) {
+  /// - Parameters:
+  ///   - judges: at least one.
+  ///   - rule: how their scores become one.
+  ///   - weights: one above 0 per judge for a weighted mean, of any sum; nil for equal ones.
+  ///   - name: for provenance.
+  public init(_ judges: [any Judge], rule: Rule, weights: [Double]? = nil, name: String) {
     precondition(!judges.isEmpty, "CombinedJudge: expected at least one judge, found none")
+    let weights = weights ?? judges.map { _ in 1 }
+    precondition(
+      weights.count == judges.count && weights.allSatisfy { $0 > 0 && $0.isFinite },
+      "CombinedJudge: expected \(judges.count) weights above 0, found \(weights)")
     self.judges = judges
     self.rule = rule
+    self.weights = weights
     self.name = name
   }
 
-  /// Every judge scores every response; the log-odds are differences of the combined scores.
+  /// Every judge judges every group.
+  ///
+  /// Where all have scores, scores are combined, and the log-odds are differences of the combined
+  /// scores. Where one has only preferences, a mean is that of the tables, without scores.
   /// - Throws: what a judge throws, `PreferenceError.wrongCount` where one answers on another number of
-  ///   groups or responses, or `.scoresNeeded` where one has only preferences.
+  ///   groups or responses, or `.scoresNeeded` where the lowest is wanted of one that has only preferences.
   public func judge(groups: [JudgeGroup]) throws -> [Judgement] {
-    var scores = groups.map { group in group.responses.map { _ in [Double]() } }
-    for judge in judges {
+    let answers = try judges.map { judge in
       let judgements = try judge.judge(groups: groups)
       guard judgements.count == groups.count else {
         throw PreferenceError.wrongCount(
           judge: judge.name, expected: groups.count, found: judgements.count)
       }
-      for (index, judgement) in judgements.enumerated() {
-        guard let found = judgement.scores else {
-          throw PreferenceError.scoresNeeded(judge: judge.name, row: index)
-        }
-        guard found.count == scores[index].count else {
+      for (group, judgement) in zip(groups, judgements) {
+        let found = judgement.scores?.count ?? judgement.preferenceLogits.count
+        guard found == group.responses.count else {
           throw PreferenceError.wrongCount(
-            judge: judge.name, expected: scores[index].count, found: found.count)
+            judge: judge.name, expected: group.responses.count, found: found)
         }
-        for (place, score) in found.enumerated() { scores[index][place].append(score) }
       }
+      return judgements
     }
-    return scores.map { group in
-      Judgement(scores: group.map(combined), source: name)
-    }
+    return try groups.indices.map { index in try combined(answers.map { $0[index] }, row: index) }
   }
 
-  private func combined(_ scores: [Double]) -> Double {
+  private func combined(_ judgements: [Judgement], row: Int) throws -> Judgement {
+    let scores = judgements.compactMap(\.scores)
+    if scores.count == judgements.count {
+      return Judgement(
+        scores: scores[0].indices.map { response in combined(scores.map { $0[response] }) },
+        source: name)
+    }
+    guard rule == .mean else {
+      let place = judgements.firstIndex { $0.scores == nil } ?? 0
+      throw PreferenceError.scoresNeeded(judge: judges[place].name, row: row)
+    }
+    let tables = judgements.map(\.preferenceLogits)
+    return Judgement(
+      preferenceLogits: tables[0].indices.map { i in
+        tables[0].indices.map { j in combined(tables.map { $0[i][j] }) }
+      }, source: name)
+  }
+
+  private func combined(_ values: [Double]) -> Double {
     switch rule {
-    case .mean: scores.reduce(0, +) / Double(max(1, scores.count))
-    case .minimum: scores.min() ?? 0
+    case .mean: zip(values, weights).reduce(0) { $0 + $1.0 * $1.1 } / weights.reduce(0, +)
+    case .minimum: values.min() ?? 0
     }
   }
 }

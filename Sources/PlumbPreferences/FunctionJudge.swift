@@ -8,6 +8,8 @@ public import PlumbTokenizers
 public struct FunctionJudge: Judge {
   /// Scores one response to a prompt; higher is better.
   public typealias Score = @Sendable (_ prompt: [Message], _ response: String) throws -> Double
+  /// Scores one response of a group, which has ids and perhaps a known answer; higher is better.
+  public typealias GroupScore = @Sendable (_ group: JudgeGroup, _ response: Int) throws -> Double
   /// Log-odds that the first response is preferred to the second.
   public typealias Preference =
     @Sendable (
@@ -19,14 +21,25 @@ public struct FunctionJudge: Judge {
   private let rule: Rule
 
   private enum Rule: Sendable {
-    case score(Score)
+    case score(GroupScore)
     case preference(Preference)
   }
 
   /// Makes a judge from a score; the log-odds of i over j are the difference of scores.
   public init(name: String, score: @escaping Score) {
     self.name = name
-    rule = .score(score)
+    rule = .score { try score($0.prompt, $0.responses[$1]) }
+  }
+
+  /// Makes a judge from a score that reads more than text; the log-odds of i over j are the difference
+  /// of scores.
+  public static func ofGroups(name: String, score: @escaping GroupScore) -> FunctionJudge {
+    FunctionJudge(name: name, rule: .score(score))
+  }
+
+  private init(name: String, rule: Rule) {
+    self.name = name
+    self.rule = rule
   }
 
   /// Makes a judge from a pairwise rule.
@@ -45,8 +58,8 @@ public struct FunctionJudge: Judge {
       let answers = group.responses
       switch rule {
       case .score(let score):
-        let scores = try answers.map {
-          try finite(score(group.prompt, $0), row: row, what: "score of judge '\(name)'")
+        let scores = try answers.indices.map {
+          try finite(score(group, $0), row: row, what: "score of judge '\(name)'")
         }
         return Judgement(scores: scores, source: name)
       case .preference(let preference):

@@ -8,6 +8,10 @@ public struct JudgeGroup: Hashable, Sendable {
   public let responses: [String]
   /// Ids as a preference model reads them: responses end with end-of-text.
   public let tokens: PreferenceGroup
+  /// Names the prompt in messages; empty where it has no name.
+  public var id = ""
+  /// The known answer to the prompt, where there is one.
+  public var answer: String?
 
   /// Makes a group whose ids are known.
   public init(prompt: [Message], responses: [String], tokens: PreferenceGroup) {
@@ -59,9 +63,20 @@ public protocol Judge: Sendable {
   /// Judges groups of responses, each on its own: an answer does not depend on the other groups.
   /// - Throws: an error that names the group where the judge fails.
   func judge(groups: [JudgeGroup]) throws -> [Judgement]
+
+  /// Judges what can be judged: of a group that fails its error, of the others their judgements.
+  func outcomes(of groups: [JudgeGroup]) -> [Result<Judgement, any Error>]
 }
 
 extension Judge {
+  /// All groups at once; where that fails, each alone, to tell which of them fail.
+  public func outcomes(of groups: [JudgeGroup]) -> [Result<Judgement, any Error>] {
+    if let judgements = try? judge(groups: groups), judgements.count == groups.count {
+      return judgements.map { .success($0) }
+    }
+    return groups.map { group in Result { try judge(group) } }
+  }
+
   /// Judges the responses to one prompt.
   public func judge(_ group: JudgeGroup) throws -> Judgement {
     let judgements = try judge(groups: [group])

@@ -10,6 +10,10 @@ public struct Judgement: Codable, Hashable, Sendable {
   ///
   /// Any temperature is already applied, once.
   public let preferenceLogits: [[Double]]
+  /// Why the responses could not be judged, where that is to be passed over; nil for a judgement.
+  ///
+  /// A group with a reason has no scores and a table of zeros, and is not to be learnt from.
+  public let skipReason: String?
 
   /// Makes a judgement from one score per response: the log-odds of i over j are `r_i - r_j`.
   ///
@@ -24,6 +28,7 @@ public struct Judgement: Codable, Hashable, Sendable {
       "Judgement: expected \(scores.count) scores, found \(rewards.count)")
     self.source = source
     self.scores = scores
+    skipReason = nil
     preferenceLogits = rewards.map { own in rewards.map { own - $0 } }
   }
 
@@ -36,9 +41,18 @@ public struct Judgement: Codable, Hashable, Sendable {
       "Judgement: expected a square table, found rows of \(table.map(\.count))")
     self.source = source
     self.scores = scores
+    skipReason = nil
     preferenceLogits = table.indices.map { i in
       table.indices.map { j in i < j ? table[i][j] : i > j ? -table[j][i] : 0 }
     }
+  }
+
+  /// Says that `count` responses could not be judged and are to be passed over.
+  public init(skipping count: Int, because reason: String, source: String) {
+    self.source = source
+    scores = nil
+    skipReason = reason
+    preferenceLogits = Array(repeating: Array(repeating: 0, count: count), count: count)
   }
 
   /// Probability that response i is preferred to j, [K][K]; 1/2 on the diagonal.
@@ -54,6 +68,17 @@ public struct Judgement: Codable, Hashable, Sendable {
     let count = preferenceLogits.count
     let opponents = Double(includingSelf ? count : max(1, count - 1))
     return preferenceLogits.map { $0.reduce(0, +) / opponents }
+  }
+
+  /// Mean probability of each response to be preferred: the win probability p̂ of SPPO.
+  ///
+  /// Equation 4.7 of arXiv 2405.00675.
+  ///
+  /// - Parameter includingSelf: whether the half of a response against itself counts.
+  public func winProbabilities(includingSelf: Bool = true) -> [Double] {
+    let count = preferenceLogits.count
+    let opponents = Double(includingSelf ? count : max(1, count - 1))
+    return probabilities.map { ($0.reduce(0, +) - (includingSelf ? 0 : 0.5)) / opponents }
   }
 }
 

@@ -22,6 +22,10 @@ public enum PreferenceError: Error, Hashable, Sendable, CustomStringConvertible 
   case wrongCount(judge: String, expected: Int, found: Int)
   /// A judge answered without scores where scores are needed.
   case scoresNeeded(judge: String, row: Int)
+  /// A mean preference over the other responses is asked for where there are none.
+  case opponentsNeeded(judge: String, row: Int, found: Int)
+  /// A rule compares with a known answer, which the prompt lacks.
+  case answerNeeded(judge: String, row: Int, prompt: String)
   /// A model reads at another id than the one with which its tokenizer ends a text.
   case endOfTextDiffers(model: Int, tokenizer: Int)
   /// There is nothing to evaluate on.
@@ -60,7 +64,20 @@ public enum PreferenceError: Error, Hashable, Sendable, CustomStringConvertible 
     case .wrongCount(let judge, let expected, let found):
       "judge '\(judge)': expected \(expected) scores, one for each response, found \(found)"
     case .scoresNeeded(let judge, let row):
-      "judge '\(judge)', row \(row): expected one score per response, found preferences only"
+      """
+      judge '\(judge)', row \(row): expected one score per response, found preferences only; in a \
+      recipe, 'preference_reward: opponents' beside the judge makes scores of them
+      """
+    case .opponentsNeeded(let judge, let row, let found):
+      """
+      judge '\(judge)', row \(row): a preference over the other responses needs at least 2 responses \
+      to a prompt, found \(found)
+      """
+    case .answerNeeded(let judge, let row, let prompt):
+      """
+      judge '\(judge)', row \(row): expected a known answer with the prompt\
+      \(prompt.isEmpty ? "" : " '\(prompt)'"), found none; a row {"question": …, "answer": …} has one
+      """
     case .endOfTextDiffers(let model, let tokenizer):
       "the model reads at token \(model), but its tokenizer ends a text with token \(tokenizer)"
     case .noPairs:
@@ -88,6 +105,10 @@ extension PreferenceError {
     case .promptNeeded(let row): .promptNeeded(row: row + rows)
     case .pairNeeded(let row, let found): .pairNeeded(row: row + rows, found: found)
     case .scoresNeeded(let judge, let row): .scoresNeeded(judge: judge, row: row + rows)
+    case .opponentsNeeded(let judge, let row, let found):
+      .opponentsNeeded(judge: judge, row: row + rows, found: found)
+    case .answerNeeded(let judge, let row, let prompt):
+      .answerNeeded(judge: judge, row: row + rows, prompt: prompt)
     case .notFinite(let row, let what, let value):
       .notFinite(row: row + rows, what: what, value: value)
     case .unknownArchitecture, .invalidConfiguration, .wrongCount, .endOfTextDiffers, .noPairs,

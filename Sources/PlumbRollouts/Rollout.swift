@@ -58,11 +58,13 @@ public struct RolloutGroup: Hashable, Sendable {
   public var preferenceLogits: [[Double]]?
   /// Name of the judge; nil until judged.
   public var judge: String?
+  /// The known answer to the prompt, where there is one.
+  public var answer: String?
 
   /// Makes a group.
   public init(
     id: String, prompt: [Message], promptTokens: [Int32], responses: [Rollout],
-    preferenceLogits: [[Double]]? = nil, judge: String? = nil
+    preferenceLogits: [[Double]]? = nil, judge: String? = nil, answer: String? = nil
   ) {
     self.id = id
     self.prompt = prompt
@@ -70,6 +72,7 @@ public struct RolloutGroup: Hashable, Sendable {
     self.responses = responses
     self.preferenceLogits = preferenceLogits
     self.judge = judge
+    self.answer = answer
   }
 
   /// Tokens computed for the group: the prompt once and every response.

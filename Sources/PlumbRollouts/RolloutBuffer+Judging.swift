@@ -1,6 +1,14 @@
 public import PlumbPreferences
 public import PlumbTokenizers
 
+/// A group that a judge passed over.
+public struct SkippedGroup: Hashable, Sendable {
+  /// Id of the group.
+  public let id: String
+  /// What the judge said.
+  public let reason: String
+}
+
 extension RolloutBuffer {
   /// Asks a judge about every group and stores scores and preference tables.
   ///
@@ -8,34 +16,60 @@ extension RolloutBuffer {
   /// - Parameters:
   ///   - judge: any judge.
   ///   - encoder: tokenizer and template of the policy.
+  /// - Returns: the groups that the judge passed over (see ``SkippingJudge``); they are no longer in the
+  ///   buffer, which may be empty then.
   /// - Throws: what the judge throws, or `RolloutError` if a score or table is not finite.
-  public mutating func judge(by judge: any Judge, encoder: ConversationEncoder) throws {
+  @discardableResult
+  public mutating func judge(
+    by judge: any Judge, encoder: ConversationEncoder
+  ) throws -> [SkippedGroup] {
     let judgements = try judge.judge(groups: judgeGroups(encoder: encoder))
     guard judgements.count == groups.count else {
       throw PreferenceError.wrongCount(
         judge: judge.name, expected: groups.count, found: judgements.count)
     }
-    for (index, judgement) in judgements.enumerated() {
-      let count = groups[index].responses.count
+    var skipped: [SkippedGroup] = []
+    var judged: [RolloutGroup] = []
+    for (var group, judgement) in zip(groups, judgements) {
+      if let reason = judgement.skipReason {
+        skipped.append(SkippedGroup(id: group.id, reason: reason))
+        continue
+      }
+      let count = group.responses.count
       guard (judgement.scores?.count ?? count) == count else {
         throw PreferenceError.wrongCount(
           judge: judge.name, expected: count, found: judgement.scores?.count ?? 0)
       }
       for number in 0..<count {
-        groups[index].responses[number].score = judgement.scores.map { Float($0[number]) }
+        group.responses[number].score = judgement.scores.map { Float($0[number]) }
       }
-      groups[index].preferenceLogits = judgement.preferenceLogits
-      groups[index].judge = judgement.source
+      group.preferenceLogits = judgement.preferenceLogits
+      group.judge = judgement.source
+      judged.append(group)
     }
+    groups = judged
     try validate()
+    return skipped
   }
 
   /// The groups as a judge reads them.
   public func judgeGroups(encoder: ConversationEncoder) -> [JudgeGroup] {
     groups.map { group in
-      JudgeGroup(
+      var read = JudgeGroup(
         prompt: group.prompt, promptTokens: group.promptTokens,
         sampled: group.responses.map(\.tokens), encoder: encoder)
+      read.id = group.id
+      read.answer = group.answer
+      return read
+    }
+  }
+
+  /// Refuses a buffer with a response that has no score, for optimisers that need one number each.
+  /// - Throws: `PreferenceError.scoresNeeded`, which says how a judge of preferences gives scores.
+  public func requireScores() throws(PreferenceError) {
+    for (index, group) in groups.enumerated()
+    where group.responses.contains(where: { $0.score == nil }) {
+      throw .scoresNeeded(judge: group.judge ?? "none", row: index)
     }
   }
 }

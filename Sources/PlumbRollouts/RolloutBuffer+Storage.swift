@@ -101,6 +101,7 @@ private struct StoredGroup: Codable {
   var responses: [Response]
   var preferenceLogits: [[Double]]?
   var judge: String?
+  var answer: String?
 
   struct Response: Codable {
     var text: String
@@ -117,7 +118,7 @@ private struct StoredGroup: Codable {
   }
 
   enum CodingKeys: String, CodingKey {
-    case id, prompt, responses, judge
+    case id, prompt, responses, judge, answer
     case promptTokens = "prompt_tokens"
     case preferenceLogits = "preference_logits"
   }
@@ -128,6 +129,7 @@ private struct StoredGroup: Codable {
     promptTokens = group.promptTokens
     preferenceLogits = group.preferenceLogits
     judge = group.judge
+    answer = group.answer
     responses = group.responses.map { response in
       Response(
         text: response.text, tokens: response.tokens, finishReason: response.finishReason,
@@ -146,6 +148,6 @@ private struct StoredGroup: Codable {
         response.score = stored.score
         return response
       },
-      preferenceLogits: preferenceLogits, judge: judge)
+      preferenceLogits: preferenceLogits, judge: judge, answer: answer)
   }
 }

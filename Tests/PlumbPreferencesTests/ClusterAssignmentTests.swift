@@ -90,7 +90,7 @@ import Testing
     let table = FunctionJudge(name: "table") { _, first, second in
       Double(first.count - second.count)
     }
-    let combined = CombinedJudge([long, table], rule: .mean, name: "mean")
+    let combined = CombinedJudge([long, table], rule: .minimum, name: "least")
     #expect(throws: PreferenceError.scoresNeeded(judge: "table", row: 0)) {
       try combined.judge(groups: groups)
     }

@@ -16,6 +16,11 @@ enum ConfigurationDecoder {
     if let scalar = try value.scalar(type) { return scalar }
     do {
       return try T(from: value)
+    } catch let problem as ConfigurationProblem {
+      // A type with several spellings says itself what it accepts.
+      throw value.error(
+        .refused(
+          expected: problem.expected, found: problem.found.isEmpty ? node.spoken : problem.found))
     } catch is DecodingError {
       if let allowed = allowedSpellings(of: type) {
         let names = allowed.map { "'\($0)'" }.joined(separator: ", ")
@@ -217,7 +222,6 @@ private struct Single: SingleValueDecodingContainer {
 
   func decodeNil() -> Bool { decoder.node.isEmpty }
   func decode<T: Decodable>(_ type: T.Type) throws -> T {
-    if let scalar = try decoder.scalar(type) { return scalar }
-    return try T(from: decoder)
+    try ConfigurationDecoder.decode(type, from: decoder.node, path: decoder.path)
   }
 }

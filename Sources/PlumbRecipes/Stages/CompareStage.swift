@@ -16,12 +16,14 @@ public struct CompareConfiguration: StageConfiguration {
   public var baseline = ""
   /// The other policies.
   public var policies: [String] = []
+  /// Policies that answer with the best of several samples.
+  public var bestOf: [BestOfPolicy] = []
   /// The judge, which no optimiser may have seen.
-  public var judge = ""
+  public var judge = JudgeChoice()
   /// Further held-out judges, such as a general preference model beside a reward model.
-  public var otherJudges: [String] = []
-  /// The reward model of the optimisers, to show how far its verdict and the judge's part; may be empty.
-  public var reward = ""
+  public var otherJudges: [JudgeChoice] = []
+  /// The judge of the optimisers, to show how far its verdict and the judge's part; may be empty.
+  public var reward = JudgeChoice()
   /// Preference models whose figures are shown side by side.
   public var preferenceModels: [String] = []
   /// Files of prompts that no stage trained on.
@@ -43,8 +45,19 @@ public struct CompareConfiguration: StageConfiguration {
   /// Refuses values that cannot be meant; throws `ConfigurationProblem`.
   public func validate() throws {
     try require("baseline", !baseline.isEmpty, "a stage or a model folder", "nothing")
-    try require("judge", !judge.isEmpty, "a stage or a model folder", "nothing")
-    try require("policies", !policies.isEmpty, "at least one policy", "none")
+    try judge.validate("judge")
+    for (name, judge) in [("judge", judge), ("reward", reward)] {
+      try require(
+        name, judge.handling.onFailure == .stop,
+        "on_failure: stop, since all policies are compared",
+        "skip")
+    }
+    try require(
+      "policies", !policies.isEmpty || !bestOf.isEmpty, "at least one policy", "none")
+    let names = [baseline] + policies + bestOf.map(\.title)
+    try require(
+      "best_of", Set(names).count == names.count || bestOf.isEmpty, "names that differ",
+      names.joined(separator: ", "))
     try require("prompts", !prompts.isEmpty, "at least one file", "none")
     try require(
       "max_prompts", (0...1_000_000).contains(maxPrompts), "an integer from 0 to 1000000",
@@ -61,14 +74,18 @@ struct CompareStage: Stage {
   let configuration: CompareConfiguration
 
   var inputs: [String] {
-    [configuration.baseline, configuration.judge, configuration.reward] + configuration.policies
-      + configuration.otherJudges + configuration.preferenceModels + configuration.prompts
+    [configuration.baseline] + configuration.judge.inputs + configuration.reward.inputs
+      + configuration.otherJudges.flatMap(\.inputs) + configuration.policies
+      + configuration.bestOf.flatMap(\.inputs) + configuration.preferenceModels
+      + configuration.prompts
   }
 
   func plan(_ context: PlanContext) throws -> StagePlan {
-    let policies = 1 + configuration.policies.count
+    let policies =
+      1 + configuration.policies.count + configuration.bestOf.reduce(0) { $0 + $1.n }
     return policyPlan(
-      "\(policies) policies answer held-out prompts, judged by '\(configuration.judge)'",
+      "\(1 + configuration.policies.count + configuration.bestOf.count) policies answer held-out "
+        + "prompts, judged by '\(configuration.judge.summary)'",
       parameters: try parameterCount(context, model: configuration.baseline),
       responses: policies * configuration.responses * max(configuration.maxPrompts, 200),
       newTokens: configuration.sampling.maxNewTokens, trainingPasses: 0)
@@ -76,47 +93,60 @@ struct CompareStage: Stage {
 
   func run(_ context: StageContext) throws -> StageResult {
     let (baseline, encoder) = try loadPolicy(context, configuration.baseline)
-    let (judge, judgeConfiguration) = try modelJudge(
-      context, configuration.judge, policy: encoder)
+    let judge = try recipeJudge(configuration.judge, context: context, policy: encoder)
     let others = try configuration.otherJudges.map {
-      try modelJudge(context, $0, policy: encoder)
+      try recipeJudge($0, context: context, policy: encoder)
     }
     let reward =
       configuration.reward.isEmpty
-      ? nil : try modelJudge(context, configuration.reward, policy: encoder)
+      ? nil : try recipeJudge(configuration.reward, context: context, policy: encoder)
+    let selections = try configuration.bestOf.map {
+      try recipeJudge($0.judge, context: context, policy: encoder)
+    }
     let prompts = try policyPrompts(
       context, configuration.prompts, encoder: encoder,
-      models: [baseline.configuration, judgeConfiguration]
-        + others.map(\.configuration) + (reward.map { [$0.configuration] } ?? []),
+      models: [baseline.configuration] + judge.readers + others.flatMap(\.readers)
+        + (reward?.readers ?? []) + selections.flatMap(\.readers),
       newTokens: configuration.sampling.maxNewTokens, limit: configuration.maxPrompts)
     var reference = baseline
     reference.parameters.isFrozen = true
 
     let names = [configuration.baseline] + configuration.policies
     var answers: [PolicyAnswers] = []
+    let contestants = names.count + selections.count
     for (index, name) in names.enumerated() {
       try context.stopIfInterrupted()
       let (policy, ownEncoder) = try loadPolicy(context, name)
       try ownEncoder.requireSame(as: encoder)
       var buffer = try RolloutBuffer.sample(
-        policy: policy, prompts: prompts.map { ($0.id, $0.messages) }, encoder: encoder,
-        count: configuration.responses,
+        policy: policy, prompts: prompts, encoder: encoder, count: configuration.responses,
         options: configuration.sampling.options(seed: context.seed), origin: name)
       buffer.recomputeLogprobs(policy: policy)
       buffer.fillReferenceLogprobs(model: reference)
       answers.append(PolicyAnswers(name: name, buffer: buffer))
-      context.progress(index + 1, of: names.count)
+      context.progress(index + 1, of: contestants)
+    }
+    for (contestant, judge) in zip(configuration.bestOf, selections) {
+      try context.stopIfInterrupted()
+      let (policy, ownEncoder) = try loadPolicy(context, contestant.policy)
+      try ownEncoder.requireSame(as: encoder)
+      answers.append(
+        try contestant.answers(
+          policy: policy, to: prompts, reference: reference, judge: judge.judge, encoder: encoder,
+          count: configuration.responses,
+          options: configuration.sampling.options(seed: context.seed)))
+      context.progress(answers.count, of: contestants)
     }
     let comparison = try PolicyComparison(
-      answers, judge: judge, reward: reward?.judge, encoder: encoder, seed: context.seed)
+      answers, judge: judge.judge, reward: reward?.judge, encoder: encoder, seed: context.seed)
     try comparison.write(to: context.directory.appending(path: "answers.jsonl.zst"))
     var heads = [comparison.head]
-    for (name, other) in zip(configuration.otherJudges, others) {
+    for other in others {
       try context.stopIfInterrupted()
       heads.append(
         HeadToHead(
           answers, judged: try PolicyComparison.judgements(answers, other.judge, encoder),
-          judge: name, seed: context.seed))
+          judge: other.judge.name, seed: context.seed))
     }
     return try report(context, comparison, heads)
   }
@@ -125,11 +155,12 @@ struct CompareStage: Stage {
     _ context: StageContext, _ comparison: PolicyComparison, _ heads: [HeadToHead]
   ) throws -> StageResult {
     let preferences = try preferenceTable(context)
-    let policies = comparison.table(judge: configuration.judge, reward: configuration.reward)
+    let policies = comparison.table(
+      judge: configuration.judge.summary, reward: configuration.reward.summary)
     var blocks: [ReportBlock] = [
       .paragraph(
         "\(comparison.promptCount) held-out prompts, \(configuration.responses) answer(s) each. "
-          + "The judge is '\(configuration.judge)'. "
+          + "The judge is '\(configuration.judge.summary)'. "
           + "Win rates count a tie as half; intervals are 95 % bootstrap intervals over prompts."),
       .table(policies),
       .charts([comparison.winBars]),

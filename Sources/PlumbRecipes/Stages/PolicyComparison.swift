@@ -9,6 +9,8 @@ import PlumbTokenizers
 struct PolicyAnswers {
   let name: String
   let buffer: RolloutBuffer
+  /// Of the best of n: how far choosing takes it from its policy, beside the log-ratios of the chosen.
+  var selection: SelectionDivergence?
 }
 
 /// All policies' answers with the verdicts of the judge.
@@ -93,12 +95,15 @@ struct PolicyComparison {
   }
 
   /// The log-ratio to the baseline of every answer, nats, prompt by prompt.
+  ///
+  /// Of the best of n, `log π_n/π_0 = log π_n/π + log π/π_0`: what choosing adds, and the policy's own.
   private func logRatios(_ policy: Int) -> [[Double]] {
-    answers[policy].buffer.groups.map { group in
-      group.responses.map { response in
-        zip(response.behaviourLogprobs, response.referenceLogprobs).reduce(0.0) {
-          $0 + Double($1.0 - $1.1)
-        }
+    let selection = answers[policy].selection?.estimates
+    return answers[policy].buffer.groups.enumerated().map { index, group in
+      group.responses.enumerated().map { number, response in
+        zip(response.behaviourLogprobs, response.referenceLogprobs).reduce(
+          selection?[index][number] ?? 0
+        ) { $0 + Double($1.0 - $1.1) }
       }
     }
   }
@@ -116,6 +121,13 @@ struct PolicyComparison {
           "\(name)/kl_from_\(answers[0].name)", logRatios(policy), unit: "nats/response"),
         figure("\(name)/mean_length", lengths(policy), unit: "tokens"),
       ]
+      if let selection = answers[policy].selection {
+        figures.append(
+          figure("\(name)/best_of_n_kl", selection.estimates, unit: "nats/response"))
+        figures.append(
+          Figure(
+            "\(name)/best_of_n_kl_bound", selection.bound, unit: "nats/response", sampleSize: n))
+      }
       if let scores {
         figures.append(figure("\(name)/judge_score", scores[policy]))
       }

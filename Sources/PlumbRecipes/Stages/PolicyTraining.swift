@@ -38,6 +38,23 @@ struct PolicyPrompt {
   let id: String
   let messages: [Message]
   let tokens: [Int32]
+  /// The known answer, where the row has one.
+  var answer: String?
+}
+
+extension RolloutBuffer {
+  /// Fills a buffer by sampling K responses to each prompt; known answers go along.
+  static func sample(
+    policy: CausalLM, prompts: [PolicyPrompt], encoder: ConversationEncoder, count: Int,
+    options: SamplingOptions, step: Int = 0, origin: String = "policy",
+    progress: ((SamplingEngine.Progress) throws -> Void)? = nil
+  ) throws -> RolloutBuffer {
+    var buffer = try sample(
+      policy: policy, prompts: prompts.map { ($0.id, $0.messages) }, encoder: encoder,
+      count: count, options: options, step: step, origin: origin, progress: progress)
+    for (index, prompt) in prompts.enumerated() { buffer.groups[index].answer = prompt.answer }
+    return buffer
+  }
 }
 
 /// Reads prompts and leaves out those that would not leave room for a response.
@@ -60,7 +77,8 @@ func policyPrompts(
       if tokens.isEmpty || tokens.count + room > contextLength {
         tooLong += 1
       } else {
-        prompts.append(PolicyPrompt(id: row.id, messages: row.prompt, tokens: tokens))
+        prompts.append(
+          PolicyPrompt(id: row.id, messages: row.prompt, tokens: tokens, answer: row.answer))
       }
     }
   }

@@ -7,6 +7,6 @@ extension StageRegistry {
     BestOfNStage.self, MaxMinStage.self, CyclicStage.self, TournamentStage.self,
     PolicyGradientStage<GRPO>.self, PolicyGradientStage<RLOO>.self,
     PolicyGradientStage<REINFORCE>.self, PreferenceSuitesStage.self, PreferenceScalingStage.self,
-    PreferenceFinetuneStage.self,
+    PreferenceFinetuneStage.self, RejectionSamplingStage.self, LabelPairsStage.self,
   ])
 }

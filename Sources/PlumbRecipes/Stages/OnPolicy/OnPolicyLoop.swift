@@ -3,6 +3,7 @@ import PlumbData
 import PlumbModels
 import PlumbPreferences
 import PlumbRollouts
+import PlumbTensors
 import PlumbTokenizers
 
 /// What improves a policy on responses that it sampled itself.

@@ -1,0 +1,117 @@
+import Foundation
+import PlumbData
+import PlumbModels
+import PlumbObjectives
+import PlumbRollouts
+import PlumbTensors
+
+/// A policy that learns by GPO or SPPO from its own judged responses.
+struct GameTrainer: OnPolicyLearner {
+  private let configuration: GPOConfiguration
+  private let seed: UInt64
+  private let warn: (String) -> Void
+  private var optimizer: PolicyOptimizer
+
+  /// Starts from a policy.
+  ///
+  /// - Parameters:
+  ///   - configuration: the settings; file names are not read.
+  ///   - policy: the policy to improve.
+  ///   - prompts: how many there are; with fewer than a round takes, a round has fewer steps.
+  ///   - seed: of the order of the minibatches.
+  ///   - warn: told of rounds that teach nothing.
+  init(
+    _ configuration: GPOConfiguration, policy: CausalLM, prompts: Int, seed: UInt64,
+    warn: @escaping (String) -> Void
+  ) {
+    self.configuration = configuration
+    self.seed = seed
+    self.warn = warn
+    let round = min(prompts, configuration.promptsPerIteration)
+    let batches = (round + configuration.batchPrompts - 1) / configuration.batchPrompts
+    optimizer = PolicyOptimizer(
+      policy, settings: configuration.optimizer,
+      steps: configuration.iterations * configuration.epochs * batches)
+  }
+
+  var policy: CausalLM { optimizer.policy }
+  var trained: CausalLM { optimizer.policy }
+
+  /// One round: targets from the preference tables, then the squared loss over all minibatches.
+  mutating func improve(
+    on buffer: inout RolloutBuffer, reference: CausalLM, update: Int
+  ) throws -> [String: Double] {
+    buffer.recomputeLogprobs(policy: policy)
+    buffer.fillReferenceLogprobs(model: reference)
+    var metrics = buffer.statistics()
+    let game = try PreferenceGame(buffer, configuration: configuration)
+    for (name, value) in game.statistics {
+      metrics["\(configuration.loss.rawValue)/\(name)"] = value
+    }
+    if game.isFlat {
+      warn("round \(update): the judge tells no two responses to a prompt apart; nothing to learn")
+    }
+    var mean = StatisticsMean()
+    for pass in 0..<configuration.epochs {
+      var stream = RandomStream(seed: seed, purpose: "gpo/minibatches", step: update, row: pass)
+      let groups = stream.permutation(game.groups.count).map { game.groups[$0] }
+      for start in stride(from: 0, to: groups.count, by: configuration.batchPrompts) {
+        let chosen = Array(groups[start..<min(groups.count, start + configuration.batchPrompts)])
+        mean.add(try step(on: chosen, of: buffer, targets: game.targets), count: 1)
+      }
+    }
+    metrics.merge(mean.means) { $1 }
+    return metrics
+  }
+
+  private mutating func step(
+    on groups: [[ResponsePlace]], of buffer: RolloutBuffer, targets: [ResponsePlace: Float]
+  ) throws -> [String: Double] {
+    let configuration = configuration
+    return try optimizer.step { policy, gradients in
+      var mean = StatisticsMean()
+      var loss = 0.0
+      let count = groups.reduce(0) { $0 + $1.count }
+      let field: RolloutField =
+        configuration.reference == .previous ? .behaviourLogprobs : .referenceLogprobs
+      for places in buffer.microBatches(groups, tokenBudget: configuration.microBatchTokens) {
+        let batch = buffer.batch(places)
+        let logprobs = batch.logprobs(model: policy, temperature: buffer.logprobTemperature)
+          .logprobs
+        let old = try buffer.values(of: field, in: batch)
+        let objective = gpo(
+          logRatio: batch.sequenceLogprobs(logprobs - Tensor(old)),
+          targets: batch.places.map { targets[$0, default: 0] },
+          lengths: configuration.lengthNormalize ? batch.lengths : nil,
+          lengthExponent: Float(configuration.lengthExponent), batchCount: count)
+        gradients.accumulate(objective.loss)
+        loss += Double(objective.loss.item)
+        mean.add(objective)
+      }
+      var statistics: [String: Double] = ["loss": loss]
+      for (name, value) in mean.means {
+        statistics[name.replacing("gpo/", with: "\(configuration.loss.rawValue)/")] = value
+      }
+      return statistics
+    }
+  }
+
+  func save(to folder: URL) throws { try optimizer.save(to: folder) }
+  mutating func load(from folder: URL) throws { try optimizer.load(from: folder) }
+}
+
+extension RolloutBuffer {
+  /// Chosen responses in runs of whole prompts whose packed tokens stay within a budget.
+  ///
+  /// A prompt that is larger than the budget with its responses stands alone.
+  func microBatches(_ groups: [[ResponsePlace]], tokenBudget: Int) -> [[ResponsePlace]] {
+    let costs = groups.map { places in
+      places.reduce(places.first.map { self.groups[$0.group].promptTokens.count } ?? 0) {
+        $0 + self[$1].tokens.count
+      }
+    }
+    return BatchPlan.filled(Array(groups.indices), costs: costs, budget: tokenBudget).map { run in
+      run.flatMap { groups[$0] }
+    }
+  }
+}
