@@ -15,6 +15,14 @@ public struct Fingerprint: Sendable {
     hash.update(bytes[...])
   }
 
+  /// Adds whole numbers, with how many they are.
+  mutating func add(_ numbers: [Int32]) {
+    hash.update(Array("\(numbers.count):".utf8)[...])
+    hash.update(
+      numbers.flatMap { number in (0..<4).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) } }[
+        ...])
+  }
+
   /// Adds the content of a file, or of all files of a folder with their names in order; of a LoRA
   /// adapter's folder, also that of the base.
   ///

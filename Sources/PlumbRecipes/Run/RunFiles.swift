@@ -11,6 +11,7 @@ enum RunLayout {
   static let reportName = "report.html"
   static let lockName = "run.lock"
   static let stagesName = "stages"
+  static let referenceCacheName = "reference-logprobs"
   static let stageRecordName = "stage.json"
   static let checkpointsName = "checkpoints"
   static let checkpointRecordName = "checkpoint.json"

@@ -8,5 +8,6 @@ extension StageRegistry {
     PolicyGradientStage<GRPO>.self, PolicyGradientStage<RLOO>.self,
     PolicyGradientStage<REINFORCE>.self, PreferenceSuitesStage.self, PreferenceScalingStage.self,
     PreferenceFinetuneStage.self, RejectionSamplingStage.self, LabelPairsStage.self,
+    KTOStage.self, OnlineDPOStage.self,
   ])
 }

@@ -1,0 +1,70 @@
+public import PlumbObjectives
+
+/// Settings of preference optimization on sampled pairs.
+public struct OnlineDPOConfiguration: StageConfiguration, PairLossConfiguration {
+  /// The name of these stages in a recipe, under `kind:`.
+  public static let kind = "online-dpo"
+
+  /// The policy to start from, also the frozen reference.
+  public var policy = ""
+  /// The judge that says which response is the best and which the worst.
+  public var judge = ""
+  /// Files of prompts.
+  public var prompts: [String] = []
+  /// Rounds of sampling.
+  public var updates = 20
+  /// Prompts in one round.
+  public var promptsPerUpdate = 32
+  /// Responses to each prompt, K.
+  public var responses = 4
+  /// How responses are sampled.
+  public var sampling = SamplingConfiguration()
+  /// What happens to a prompt whose responses the judge cannot score: `stop` or `skip`.
+  public var onBadScore = BadScoreChoice.stop
+  /// The loss.
+  public var loss = PairLoss.sigmoid
+  /// Further losses on the same pairs, with their weights; the main one has weight 1.
+  public var extraLosses: [String: Double] = [:]
+  /// The inverse strength of the tie to the reference, or the scale of the margin.
+  public var beta = 0.1
+  /// The assumed share of flipped labels; 0 where the loss does not read it.
+  public var labelSmoothing = 0.0
+  /// SimPO's target margin, after beta; 0 for other losses.
+  public var margin = 0.0
+  /// The weight of ORPO's odds ratio; 0 for other losses.
+  public var lambda = 0.0
+  /// The temperature of DiscoPOP's blend; 0 for other losses.
+  public var tau = 0.0
+  /// Whether log-ratios are divided by the length of the response.
+  public var lengthNormalize = false
+  /// The weight of the negative log-probability per token of the best responses.
+  public var sftWeight = 0.0
+  /// Passes over the pairs of a round.
+  public var epochs = 1
+  /// Pairs in one optimizer step.
+  public var batchPairs = 16
+  /// Tokens that go through the model at once.
+  public var microBatchTokens = 8192
+  /// Rounds between checkpoints.
+  public var checkpointEvery = 5
+  /// The adapter to train in place of all weights.
+  public var lora = AdapterConfiguration()
+  /// The optimizer; its schedule runs over all optimizer steps.
+  public var optimizer = OptimizerConfiguration()
+
+  /// The defaults.
+  public init() {}
+
+  /// Refuses values that cannot be meant; throws `ConfigurationProblem`.
+  public func validate() throws {
+    try require("policy", !policy.isEmpty, "a stage or a model folder", "nothing")
+    try require("judge", !judge.isEmpty, "a stage or a model folder", "nothing")
+    try require("prompts", !prompts.isEmpty, "at least one file", "none")
+    try require("responses", (2...1000).contains(responses), "an integer from 2 to 1000", responses)
+    for (name, value) in [
+      ("updates", updates), ("prompts_per_update", promptsPerUpdate), ("epochs", epochs),
+      ("batch_pairs", batchPairs), ("micro_batch_tokens", microBatchTokens),
+    ] { try requireCount(name, value) }
+    try validateLosses()
+  }
+}

@@ -1,0 +1,57 @@
+import Foundation
+import PlumbData
+import PlumbModels
+import PlumbPreferences
+import PlumbRollouts
+import PlumbTensors
+import PlumbTokenizers
+
+/// Preference optimization on the best and the worst of K responses of the policy itself.
+///
+/// Guo et al. 2024, arXiv 2402.04792: the losses of `dpo` with pairs that a judge makes on the way.
+struct OnlineDPOStage: Stage {
+  let configuration: OnlineDPOConfiguration
+
+  var inputs: [String] { [configuration.policy, configuration.judge] + configuration.prompts }
+
+  func plan(_ context: PlanContext) throws -> StagePlan {
+    let responses =
+      configuration.updates * configuration.promptsPerUpdate * configuration.responses
+    return policyPlan(
+      "\(configuration.updates) rounds of \(configuration.promptsPerUpdate) prompts, best and worst of "
+        + "\(configuration.responses) responses, \(configuration.lossSummary)\(adapterNote(configuration.lora))",
+      parameters: try parameterCount(context, model: configuration.policy), responses: responses,
+      newTokens: configuration.sampling.maxNewTokens, trainingPasses: configuration.epochs)
+  }
+
+  func run(_ context: StageContext) throws -> StageResult {
+    let (start, encoder) = try loadPolicy(
+      context, configuration.policy, adapter: configuration.lora)
+    let (judge, judgeConfiguration) = try modelJudge(context, configuration.judge, policy: encoder)
+    let prompts = try policyPrompts(
+      context, configuration.prompts, encoder: encoder,
+      models: [start.configuration, judgeConfiguration],
+      newTokens: configuration.sampling.maxNewTokens)
+    var learner = OnlineDPOLearner(configuration, policy: start, seed: context.seed)
+    try runOnPolicy(
+      &learner,
+      settings: OnPolicySettings(
+        prompts: prompts, updates: configuration.updates,
+        promptsPerUpdate: configuration.promptsPerUpdate,
+        responsesPerPrompt: configuration.responses, sampling: configuration.sampling,
+        checkpointEvery: configuration.checkpointEvery, passes: configuration.epochs,
+        onBadScore: configuration.onBadScore),
+      judge: judge, reference: start, encoder: encoder, context: context)
+    try learner.trained.write(to: context.directory, encoder: encoder)
+    return try policyResult(
+      context, learner.trained,
+      responses: configuration.promptsPerUpdate * configuration.responses,
+      metrics: [
+        ("loss", "loss (nats/pair)", "nats"), ("objective/scores", "score", ""),
+        ("rewards/accuracies", "accuracy", ""),
+        ("objective/kl", "KL from the reference (nats/response)", "nats/response"),
+        ("completions/mean_length", "length (tokens)", "tokens"),
+        ("pairs/skipped", "prompts without a best and a worst response", ""),
+      ])
+  }
+}
