@@ -6,5 +6,7 @@ extension StageRegistry {
     CompareStage.self, PairPreferenceStage.self, ZeroShotStage.self, MoreStage.self,
     BestOfNStage.self, MaxMinStage.self, CyclicStage.self, TournamentStage.self,
     PreferenceSuitesStage.self, PreferenceScalingStage.self, PreferenceFinetuneStage.self,
+    TruthBanditStage.self, TruthTokensStage.self, TruthGamesStage.self,
+    TruthLanguageDataStage.self, TruthLanguageStage.self,
   ])
 }
