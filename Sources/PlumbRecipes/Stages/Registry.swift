@@ -9,5 +9,7 @@ extension StageRegistry {
     PolicyGradientStage<REINFORCE>.self, PreferenceSuitesStage.self, PreferenceScalingStage.self,
     PreferenceFinetuneStage.self, RejectionSamplingStage.self, LabelPairsStage.self,
     KTOStage.self, OnlineDPOStage.self,
+    TruthBanditStage.self, TruthTokensStage.self, TruthGamesStage.self,
+    TruthLanguageDataStage.self, TruthLanguageStage.self,
   ])
 }
