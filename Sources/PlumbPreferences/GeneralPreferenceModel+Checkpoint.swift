@@ -16,19 +16,9 @@ extension GeneralPreferenceModel {
 
   /// Loads the weights of a folder already opened; see `init(directory:)`.
   public init(_ folder: ModelFolder) throws {
-    let stem = folder.configuration.family.architectureStem
-    guard folder.architecture == stem + Self.architectureSuffix else {
-      throw PreferenceError.unknownArchitecture(
-        path: folder.json.path, found: folder.architecture)
-    }
+    try folder.requireArchitecture(Self.architectureSuffix)
     let json = folder.json
-    let keys = try folder.plumbKeys()
-    let name = try keys.string("gate", default: Gate.softmax.rawValue)
-    guard let gate = Gate(rawValue: name) else {
-      throw keys.invalid(
-        "gate", expected: Gate.allCases.map(\.rawValue).joined(separator: " or "),
-        found: .string(name))
-    }
+    let gate = try folder.plumbKeys().choice("gate", default: Gate.softmax)
     try self.init(
       configuration: folder.configuration,
       options: Options(

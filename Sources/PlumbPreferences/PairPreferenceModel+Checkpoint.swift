@@ -16,18 +16,9 @@ extension PairPreferenceModel {
 
   /// Loads the weights of a folder already opened; see `init(directory:)`.
   public init(_ folder: ModelFolder) throws {
-    let stem = folder.configuration.family.architectureStem
-    guard folder.architecture == stem + Self.architectureSuffix else {
-      throw PreferenceError.unknownArchitecture(
-        path: folder.json.path, found: folder.architecture)
-    }
+    try folder.requireArchitecture(Self.architectureSuffix)
     let keys = try folder.plumbKeys()
-    let name = try keys.string("pair_orders", default: Orders.both.rawValue)
-    guard let orders = Orders(rawValue: name) else {
-      throw keys.invalid(
-        "pair_orders", expected: Orders.allCases.map(\.rawValue).joined(separator: " or "),
-        found: .string(name))
-    }
+    let orders = try keys.choice("pair_orders", default: Orders.both)
     try self.init(
       configuration: folder.configuration,
       opening: keys.tokenIDs("pair_opening_ids").map { Int32(clamping: $0) }, orders: orders,

@@ -118,6 +118,13 @@ func endOfTextID(
 }
 
 extension ModelFolder {
+  /// Refuses a folder whose architecture does not end so.
+  func requireArchitecture(_ suffix: String) throws(PreferenceError) {
+    guard architecture == configuration.family.architectureStem + suffix else {
+      throw .unknownArchitecture(path: json.path, found: architecture)
+    }
+  }
+
   /// Plumb's own keys in `config.json`; empty where there are none.
   func plumbKeys() throws -> JSONObject {
     guard let value = json.value("plumb") else { return JSONObject([:], path: json.path) }
@@ -143,6 +150,19 @@ extension ModelFolder {
 }
 
 extension JSONObject {
+  /// One of a few words; `standard` where the key is absent.
+  func choice<Choice: RawRepresentable & CaseIterable>(
+    _ key: String, default standard: Choice
+  ) throws(ModelError) -> Choice where Choice.RawValue == String {
+    let name = try string(key, default: standard.rawValue)
+    guard let choice = Choice(rawValue: name) else {
+      throw invalid(
+        key, expected: Choice.allCases.map(\.rawValue).joined(separator: " or "),
+        found: .string(name))
+    }
+    return choice
+  }
+
   /// A finite number, or nil where the key is absent.
   func finiteNumber(_ key: String) throws(ModelError) -> Double? {
     guard let value = value(key) else { return nil }

@@ -148,7 +148,7 @@ import Testing
     let made = try makePairs([("threads.jsonl.zst", try Data(contentsOf: url))]) {
       $0.keepsDuplicates = true
     }
-    #expect(made.count(.rows) == 3090 && made.count(.malformed) == 0)
+    #expect(made.count(.rows) == 1414 && made.count(.malformed) == 0)
     #expect(made.count(.pairs) == expected.count)
     let margins = Dictionary(uniqueKeysWithValues: expected.map { ($0.id, $0) })
     for row in made.all {

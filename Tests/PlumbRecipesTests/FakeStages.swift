@@ -16,6 +16,18 @@ struct AllTypesConfiguration: StageConfiguration {
     var peak = 1e-3
   }
 
+  /// Written beside the fields of the stage.
+  struct Common: InlineSection {
+    var batchRows = 4
+    var peak = Schedule()
+
+    func validate() throws {
+      if batchRows < 1 {
+        throw ConfigurationProblem("batchRows", expected: "at least 1", found: "\(batchRows)")
+      }
+    }
+  }
+
   struct Source: ConfigurationSection {
     var path = ""
     var weight = 1.0
@@ -28,6 +40,7 @@ struct AllTypesConfiguration: StageConfiguration {
   var note = ""
   var optimiser = Optimiser.adamw
   var schedule = Schedule()
+  var common = Common()
   var sources: [Source] = []
   var layers: [Int] = [1, 2]
   var weights: [String: Double] = ["forum": 1]

@@ -38,6 +38,13 @@ import Testing
     #expect(found.klCoefficient == 0)
   }
 
+  @Test func anInlineGroupIsWrittenBesideTheOthers() throws {
+    let found = try configuration("{batch_rows: 9, updates: 3, peak: {peak: 0.25}}")
+    #expect(found.common.batchRows == 9 && found.updates == 3)
+    #expect(found.common.peak.peak == 0.25 && found.common.peak.warmupSteps == 10)
+    #expect(found.schedule.peak == 0.001)
+  }
+
   @Test func stagesKeepTheirOrderAndKind() throws {
     let recipe = try loader.load(
       yaml: """
@@ -70,6 +77,10 @@ import Testing
             note: '17'
             optimiser: adamw
             schedule:
+              warmup_steps: 10
+              peak: 0.001
+            batch_rows: 4
+            peak:
               warmup_steps: 10
               peak: 0.001
             sources: []
@@ -161,6 +172,13 @@ import Testing
       yaml: stage + "shuffle: true\n    kl_coefficient: -1",
       expected: "r.yaml: stages.all-types.kl_coefficient: expected a number of at least 0, found "
         + "-1.0 (line 5)"),
+    .init(
+      yaml: stage + "shuffle: true\n    batch_rows: 0",
+      expected: "r.yaml: stages.all-types.batch_rows: expected at least 1, found 0 (line 5)"),
+    .init(
+      yaml: stage + "batch_row: 2",
+      expected: "r.yaml: stages.all-types: unknown key 'batch_row'; did you mean 'batch_rows'? "
+        + "(line 4)"),
     .init(
       yaml: stage + "updates: 1\n    updates: 2",
       expected: "r.yaml: the key 'updates' is there twice (line 4)"),

@@ -2,13 +2,15 @@
 """How the files of examples/data were made from their openly licensed sources (see README.md beside this file).
 
 Usage: prepare.py SOURCE_DIRECTORY OUTPUT_DIRECTORY [whole]     (needs the `zstd` program)
-With `whole`, pretraining.jsonl holds every row that plumb-5m was trained on; without, the four in nine that ship.
+With `whole`, pretraining.jsonl holds every row that plumb-5m was trained on, and forum-threads.jsonl also the threads
+that give no pair; without, the four rows in nine and the threads with a pair, which ship.
 Keeps English prose, drops code, tables and anything a filter of offensive or sensitive words finds, and shortens nothing but
 the answers of the vicuna80 tournament (to 400 characters).
 """
 import gzip, json, pathlib, random, re, subprocess, sys
 
 SOURCE, OUT = map(pathlib.Path, sys.argv[1:3])
+WHOLE = "whole" in sys.argv[3:]
 BAD = re.compile(r"""(?ix)\b(?: f+u+c+k\w*|sh[i1]t\w*|bullshit|b[i1]tch\w*|bastard\w*|a[s$]{2}(?:hole)?s?|arse\w*|cunt\w*|dick(?:s|head)?|cock(?:s)?|pussy|
  penis\w*|vagina\w*|boob\w*|breasts?|nude\w*|naked|nudity|sex\w*|porn\w*|erotic\w*|orgasm\w*|masturbat\w*|fetish\w*|hentai|horny|slut\w*|whore\w*|prostitut\w*|
  rap(?:e|ed|es|ist|ing)|molest\w*|pedo\w*|incest\w*|nigg\w*|fag\w*|retard\w*|tranny|spic|kike|chink|nazi\w*|hitler|holocaust|genocid\w*|racis[mt]\w*|white\ suprem\w*|slave\w*|
@@ -49,6 +51,8 @@ def forum():
         if not clean(title + "\n" + body) or len(body) > 1600: continue
         answers = [{**a, "text": tidy(a["text"])} for a in t["answers"]]
         answers = [a for a in answers if len(a["text"]) <= 1800 and clean(a["text"])]
+        # Threads that give no pair are only texts; they stay out unless the whole is asked for.
+        if not WHOLE and len({a["score"] + int(a["accepted"]) for a in answers}) < 2: continue
         if answers: out.append({"site": t["site"], "id": t["id"], "title": title, "tags": t["tags"], "score": t["score"], "created": t["created"], "body": body, "answers": answers, "url": ("https://" + (t["site"][5:] + ".meta" if t["site"].startswith("meta_") else t["site"]) + f".stackexchange.com/q/{t['id']}")})
     return out
 
@@ -128,7 +132,7 @@ write("forum-threads.jsonl", forum())
 write("preferences.jsonl", preferences())
 write("demonstrations.jsonl", demonstrations())
 texts = pretraining()
-write("pretraining.jsonl", texts if "whole" in sys.argv[3:] else [row for i, row in enumerate(texts) if i % 9 < 4])
+write("pretraining.jsonl", texts if WHOLE else [row for i, row in enumerate(texts) if i % 9 < 4])
 for part, items in hh().items(): write(f"hh.{'validation' if part == 'dev' else part}.jsonl", items)
 write("gsm8k.jsonl", gsm8k())
 write("flan-options.jsonl", flan_options(texts))

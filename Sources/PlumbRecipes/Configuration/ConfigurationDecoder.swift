@@ -30,7 +30,9 @@ enum ConfigurationDecoder {
     }
   }
 
-  private static func validate(_ value: Any, in node: ConfigurationNode, path: [String]) throws {
+  /// Lets a group of settings refuse values, naming the place of the field in the recipe.
+  fileprivate static func validate(_ value: Any, in node: ConfigurationNode, path: [String]) throws
+  {
     guard let section = value as? any ConfigurationSection else { return }
     do {
       try section.validate()
@@ -130,6 +132,11 @@ private struct Keyed<Key: CodingKey>: KeyedDecodingContainerProtocol {
   func decodeNil(forKey key: Key) throws -> Bool { try nested(key).node.isEmpty }
 
   func decode<T: Decodable>(_ type: T.Type, forKey key: Key) throws -> T {
+    if type is any InlineSection.Type {
+      let group = try T(from: decoder)
+      try ConfigurationDecoder.validate(group, in: decoder.node, path: decoder.path)
+      return group
+    }
     let value = try nested(key)
     return try ConfigurationDecoder.decode(type, from: value.node, path: value.path)
   }

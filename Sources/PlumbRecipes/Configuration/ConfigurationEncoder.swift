@@ -109,7 +109,14 @@ private struct Keyed<Key: CodingKey>: KeyedEncodingContainerProtocol {
   func encodeNil(forKey key: Key) {}
 
   func encode<T: Encodable>(_ value: T, forKey key: Key) throws {
-    try next(key).put(value, path: codingPath + [key])
+    guard value is any InlineSection else {
+      return try next(key).put(value, path: codingPath + [key])
+    }
+    let group = ConfigurationEncoder.Cell()
+    try group.put(value, path: codingPath)
+    if case .mapping(let entries, _) = group.content {
+      for (name, entry) in entries { cell.append(name, entry) }
+    }
   }
 
   func nestedContainer<Nested: CodingKey>(keyedBy keyType: Nested.Type, forKey key: Key)

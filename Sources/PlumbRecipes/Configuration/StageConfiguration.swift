@@ -19,6 +19,10 @@ extension ConfigurationSection {
   public func validate() throws {}
 }
 
+/// A group of settings that a recipe writes beside those of the group that holds it, without a key of its
+/// own: what several stages have in common.
+public protocol InlineSection: ConfigurationSection {}
+
 /// The settings of one stage of a recipe.
 public protocol StageConfiguration: ConfigurationSection {
   /// The name under `kind:` in a recipe, such as `reward-model`.

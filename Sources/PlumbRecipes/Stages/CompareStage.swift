@@ -234,8 +234,8 @@ struct CompareStage: Stage {
   private func testFiles(_ context: StageContext, _ stage: String) -> String {
     let configuration = context.recipe.stages.first { $0.name == stage }?.configuration
     let files =
-      (configuration as? RewardModelConfiguration)?.test
-      ?? (configuration as? GeneralPreferenceConfiguration)?.test ?? []
+      (configuration as? RewardModelConfiguration)?.training.test
+      ?? (configuration as? GeneralPreferenceConfiguration)?.training.test ?? []
     return files.map { $0.replacing(".jsonl.zst", with: "") }.joined(separator: ", ")
   }
 

@@ -46,26 +46,8 @@ public struct GeneralPreferenceConfiguration: StageConfiguration {
   public var languageLoss = LanguageLoss.sum
   /// Scales the log-probability in `language_loss: sum` and `mean`.
   public var languageBeta = 2.0
-  /// Files of preference pairs to train on.
-  public var train: [String] = []
-  /// Files whose loss decides which weights are kept; none keeps the last.
-  public var validation: [String] = []
-  /// Files to measure the result on.
-  public var test: [String] = []
-  /// Passes over the training pairs.
-  public var epochs = 1.0
-  /// Pairs in one optimizer step.
-  public var batchPairs = 32
-  /// The longest prompt plus response, in tokens.
-  public var maxLength = 384
-  /// Validations over the whole training.
-  public var validations = 4
-  /// Steps between checkpoints.
-  public var checkpointEvery = 50
-  /// Tokens that go through the model at once.
-  public var microBatchTokens = 8192
-  /// The optimizer.
-  public var optimizer = OptimizerConfiguration()
+  /// Files, length and optimizer of the training.
+  public var training = PreferenceTrainingSettings()
 
   /// The defaults.
   public init() {}
@@ -73,7 +55,6 @@ public struct GeneralPreferenceConfiguration: StageConfiguration {
   /// Refuses values that cannot be meant; throws `ConfigurationProblem`.
   public func validate() throws {
     try require("model", !model.isEmpty, "a stage or a model folder", "nothing")
-    try require("train", !train.isEmpty, "at least one file", "none")
     try require(
       "dimension", (2...4096).contains(dimension) && dimension.isMultiple(of: 2),
       "an even number from 2 to 4096",
@@ -104,9 +85,6 @@ public struct GeneralPreferenceConfiguration: StageConfiguration {
       "language_coefficient", (0..<1).contains(languageCoefficient), "a number from 0, below 1",
       languageCoefficient)
     try requirePositive("language_beta", languageBeta)
-    try validatePairTraining(
-      epochs: epochs, batch: batchPairs, maxLength: maxLength, validations: validations,
-      microBatchTokens: microBatchTokens)
   }
 }
 
@@ -150,14 +128,13 @@ struct GeneralPreferenceStage: Stage {
   let configuration: GeneralPreferenceConfiguration
 
   var inputs: [String] {
-    [configuration.model] + configuration.train + configuration.validation + configuration.test
+    [configuration.model] + configuration.training.files
   }
 
   func plan(_ context: PlanContext) throws -> StagePlan {
-    try pairTrainingPlan(
-      context, what: "general preference, dimension \(configuration.dimension)",
-      model: configuration.model, train: configuration.train, batch: configuration.batchPairs,
-      epochs: configuration.epochs, maxLength: configuration.maxLength)
+    try context.plan(
+      "general preference, dimension \(configuration.dimension)", model: configuration.model,
+      configuration.training)
   }
 
   func run(_ context: StageContext) throws -> StageResult {
@@ -166,7 +143,7 @@ struct GeneralPreferenceStage: Stage {
     let trunk = try preferenceTrunk(source)
     try requireFit(
       configuration.model, stage: context.stage, configuration: trunk.configuration,
-      encoder: encoder, longest: configuration.maxLength)
+      encoder: encoder, longest: configuration.training.maxLength)
     guard configuration.languageCoefficient == 0 || trunk.configuration.tiesEmbeddings else {
       throw RunError.wrongModel(
         stage: context.stage, model: configuration.model,
@@ -181,33 +158,13 @@ struct GeneralPreferenceStage: Stage {
         gate: configuration.gateForm == .softmax ? .softmax : .scaled, tau: configuration.tau,
         learnsTau: configuration.learnTau),
       endOfText: encoder.endOfText, seed: context.seed)
-    let pairs = try PairSets(
-      context, train: configuration.train, validation: configuration.validation,
-      test: configuration.test, encoder: encoder, maxLength: configuration.maxLength)
+    let pairs = try PairSets(context, configuration.training, encoder: encoder)
     if configuration.centreHead { try model.centreHead(on: pairs.train.map(\.group)) }
-    let plan = BatchPlan(
-      costs: pairs.train.map(\.group.tokenCount), size: .examples(configuration.batchPairs),
-      seed: context.seed)
-    let steps = plan.steps(epochs: configuration.epochs)
-    let loop = TrainingLoop(
-      context: context, settings: configuration.optimizer, steps: steps,
-      checkpointEvery: configuration.checkpointEvery,
-      evaluateEvery: configuration.validations > 0
-        ? max(1, (steps + configuration.validations - 1) / configuration.validations) : 0)
-    let best = try loop.run(
-      &model,
-      validate: pairs.validation.isEmpty || configuration.validations == 0
-        ? nil
-        : { model in
-          let found = try PreferenceEvaluation(
-            model: .generalPreference(model), pairs: pairs.validation.map(\.group)
-          ).metrics
-          return ["loss": found.nll, "accuracy": found.accuracy]
-        }
-    ) { step, model, gradients in
+    let (best, steps) = try pairs.train(
+      &model, configuration.training, in: context, as: { .generalPreference($0) }
+    ) { _, batch, model, gradients in
       try pairRowStep(
-        plan.examples(ofStep: step).map { pairs.train[$0] },
-        microBatchTokens: configuration.microBatchTokens
+        batch, microBatchTokens: configuration.training.microBatchTokens
       ) { rows, batchCount in
         let objective = try configuration.objective(model, rows, batchCount: batchCount)
         gradients.accumulate(objective.loss)

@@ -18,28 +18,10 @@ public struct PairPreferenceConfiguration: StageConfiguration {
   public var orders = PairOrders.both
   /// In which orders a pair is trained: `both` in every step, or `single`, drawn for each pair and step.
   public var trainingOrders = PairOrders.both
-  /// Files of preference pairs to train on.
-  public var train: [String] = []
-  /// Files whose loss decides which weights are kept; none keeps the last.
-  public var validation: [String] = []
-  /// Files to measure the result on.
-  public var test: [String] = []
-  /// Passes over the training pairs.
-  public var epochs = 1.0
-  /// Pairs in one optimizer step.
-  public var batchPairs = 32
-  /// The longest sequence of prompt and both responses, in tokens; longer ones are cut.
-  public var maxLength = 512
   /// The chance that a label is the wrong way round.
   public var labelSmoothing = 0.0
-  /// Validations over the whole training.
-  public var validations = 4
-  /// Steps between checkpoints.
-  public var checkpointEvery = 50
-  /// Tokens that go through the model at once.
-  public var microBatchTokens = 8192
-  /// The optimizer.
-  public var optimizer = OptimizerConfiguration()
+  /// Files, length (of prompt and both responses) and optimizer of the training.
+  public var training = PreferenceTrainingSettings(maxLength: 512)
 
   /// The defaults.
   public init() {}
@@ -47,13 +29,9 @@ public struct PairPreferenceConfiguration: StageConfiguration {
   /// Refuses values that cannot be meant; throws `ConfigurationProblem`.
   public func validate() throws {
     try require("model", !model.isEmpty, "a stage or a model folder", "nothing")
-    try require("train", !train.isEmpty, "at least one file", "none")
     try require(
       "label_smoothing", (0..<0.5).contains(labelSmoothing), "a number from 0, below 0.5",
       labelSmoothing)
-    try validatePairTraining(
-      epochs: epochs, batch: batchPairs, maxLength: maxLength, validations: validations,
-      microBatchTokens: microBatchTokens)
   }
 }
 
@@ -70,14 +48,12 @@ struct PairPreferenceStage: Stage {
   let configuration: PairPreferenceConfiguration
 
   var inputs: [String] {
-    [configuration.model] + configuration.train + configuration.validation + configuration.test
+    [configuration.model] + configuration.training.files
   }
 
   func plan(_ context: PlanContext) throws -> StagePlan {
-    try pairTrainingPlan(
-      context, what: "pair model", model: configuration.model, train: configuration.train,
-      batch: configuration.batchPairs, epochs: configuration.epochs,
-      maxLength: configuration.maxLength,
+    try context.plan(
+      "pair model", model: configuration.model, configuration.training,
       rowsPerRecord: configuration.trainingOrders == .both ? 3 : 2)
   }
 
@@ -87,40 +63,20 @@ struct PairPreferenceStage: Stage {
     let trunk = try preferenceTrunk(source)
     try requireFit(
       configuration.model, stage: context.stage, configuration: trunk.configuration,
-      encoder: encoder, longest: configuration.maxLength)
+      encoder: encoder, longest: configuration.training.maxLength)
     var model = try PairPreferenceModel(
       configuration: trunk.configuration, trunk: trunk.parameters,
       opening: PairPreferenceModel.opening(encoder),
       orders: configuration.orders == .both ? .both : .single,
       endOfText: encoder.endOfText, seed: context.seed)
-    let pairs = try PairSets(
-      context, train: configuration.train, validation: configuration.validation,
-      test: configuration.test, encoder: encoder, maxLength: configuration.maxLength
-    ).fitted(to: model, context, limit: configuration.maxLength, encoder: encoder)
-    let plan = BatchPlan(
-      costs: pairs.train.map(\.group.tokenCount), size: .examples(configuration.batchPairs),
-      seed: context.seed)
-    let steps = plan.steps(epochs: configuration.epochs)
-    let loop = TrainingLoop(
-      context: context, settings: configuration.optimizer, steps: steps,
-      checkpointEvery: configuration.checkpointEvery,
-      evaluateEvery: configuration.validations > 0
-        ? max(1, (steps + configuration.validations - 1) / configuration.validations) : 0)
-    let best = try loop.run(
-      &model,
-      validate: pairs.validation.isEmpty || configuration.validations == 0
-        ? nil
-        : { model in
-          let found = try PreferenceEvaluation(
-            model: .pair(model), pairs: pairs.validation.map(\.group)
-          ).metrics
-          return ["loss": found.nll, "accuracy": found.accuracy]
-        }
-    ) { step, model, gradients in
-      var drawn = RandomStream(seed: context.seed, purpose: "pair orders", step: step)
+    let pairs = try PairSets(context, configuration.training, encoder: encoder)
+      .fitted(to: model, context, limit: configuration.training.maxLength, encoder: encoder)
+    let (best, steps) = try pairs.train(
+      &model, configuration.training, in: context, as: { .pair($0) }
+    ) { number, batch, model, gradients in
+      var drawn = RandomStream(seed: context.seed, purpose: "pair orders", step: number)
       return try pairStep(
-        plan.examples(ofStep: step).map { pairs.train[$0] },
-        microBatchTokens: configuration.microBatchTokens
+        batch, microBatchTokens: configuration.training.microBatchTokens
       ) { groups, batchCount in
         let objective = try self.objective(
           model, groups, batchCount: batchCount

@@ -37,17 +37,27 @@ struct MoreStage: Stage {
 
   func plan(_ context: PlanContext) throws -> StagePlan {
     let sources = configuration.sources.count
-    let trainings = configuration.schemes.reduce(0) { sum, scheme in
-      sum + (scheme == .averaging ? 0 : sources)
-    }
-    return try pairTrainingPlan(
-      context,
-      what: "reward models of \(sources) sources by "
-        + "\(configuration.schemes.map(\.rawValue).joined(separator: ", "))",
-      model: configuration.model, train: configuration.sources.flatMap(\.train),
-      batch: configuration.batchPairsPerSource * sources,
-      epochs: configuration.epochs * Double(configuration.seeds * max(1, trainings))
-        / Double(sources), maxLength: configuration.maxLength)
+    let schemes = Set(configuration.schemes)
+    // Top and Averaging share their trainings; all of them together see as many pairs as MultiTask.
+    let mixtures =
+      (schemes.isDisjoint(with: [.top, .averaging]) ? 0 : 1)
+      + [.multiTask, .more].count { schemes.contains($0) }
+    let files = Set(configuration.sources.flatMap(\.train)).sorted()
+    let one = try pairTrainingPlan(
+      context, what: "", model: configuration.model, train: files,
+      batch: configuration.batchPairsPerSource * sources, epochs: configuration.epochs,
+      maxLength: configuration.maxLength)
+    let rows = one.sizes["rows"] ?? 0
+    let pairs =
+      configuration.pairsPerSource > 0 ? configuration.pairsPerSource * sources : max(1, rows)
+    let share = Double(pairs) / Double(max(1, rows)) * Double(mixtures * configuration.seeds)
+    return StagePlan(
+      "reward models of \(sources) sources by "
+        + "\(configuration.schemes.map(\.rawValue).joined(separator: ", ")), "
+        + "\(configuration.seeds) seed(s), \(pairs) pairs in each",
+      sizes: ["parameters": one.sizes["parameters"] ?? 0, "pairs": pairs],
+      // Half as much again for the test pairs, which every model reads.
+      seconds: one.seconds.map { 1.5 * share * $0 })
   }
 
   func run(_ context: StageContext) throws -> StageResult {
