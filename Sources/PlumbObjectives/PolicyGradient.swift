@@ -40,7 +40,8 @@ public enum KLLossEstimator: String, Codable, Sendable, CaseIterable {
 
 /// The gradient of a Kullback-Leibler term of a loss.
 public enum KLGradient: String, Codable, Sendable, CaseIterable {
-  /// `d·∇log π`, that of k2: its expectation under π is the gradient of `KL(π ‖ π_ref)`.
+  /// `d·∇log π`, that of k2: its expectation under π is the gradient of `KL(π ‖ π_ref)` at the token's
+  /// state.
   case unbiased
   /// That of the estimator itself. For k1 its expectation is 0, for k3 it is the gradient of
   /// `KL(π_ref ‖ π)`, to first order the same.
@@ -53,6 +54,9 @@ public enum KLGradient: String, Codable, Sendable, CaseIterable {
 /// is unbiased where the tokens were sampled by π (Tang and Munos 2025, arXiv 2506.09477), or the
 /// estimator's own, as GRPO takes k3's (Shao et al. 2024, arXiv 2402.03300, eq. 4). `d` is clamped
 /// in k3's exponential to ±20.
+///
+/// Both are gradients token by token: what a token does to the divergence of later ones is not in
+/// them, while a penalty in the rewards has it through the advantages.
 ///
 /// Statistics, means over tokens: `kl`, the value.
 /// - Parameters:

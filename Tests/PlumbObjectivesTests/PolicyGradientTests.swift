@@ -113,7 +113,8 @@ struct PolicyGradientTests {
       let objective = klLoss(
         logprobs: logprobs, referenceLogprobs: [0, -1], estimator: .k3, gradient: choice)
       #expect(objective.loss.item.isFinite)
-      #expect(gradient(objective.loss, logprobs).allSatisfy(\.isFinite))
+      let isFinite = gradient(objective.loss, logprobs).allSatisfy { $0.isFinite }
+      #expect(isFinite)
     }
   }
 

@@ -2,6 +2,7 @@ import Foundation
 import PlumbModels
 import PlumbPreferences
 import PlumbRollouts
+import PlumbTensors
 import Testing
 
 @testable import PlumbRecipes
@@ -149,8 +150,10 @@ import Testing
     let (light, heavy) = (try first(.head, 0.1), try first(.head, 5))
     #expect(weights(light.trained) == weights(heavy.trained))
     let heads = try [light, heavy].map { weights(try #require($0.actor.ownHead).parameters) }
-    #expect(heads[0] != heads[1] && heads.allSatisfy { $0.contains { $0 != 0 } })
-    #expect(weights(try first(.shared, 0.1).trained) != weights(try first(.shared, 5).trained))
+    let still = [Float](repeating: 0, count: heads[0].count)
+    #expect(heads[0] != heads[1] && !heads.contains(still))
+    let trunks = try [0.1, 5].map { weights(try first(.shared, $0).trained) }
+    #expect(trunks[0] != trunks[1])
   }
 
   /// Judged one group at a time or all at once: the same scores, and the same policy.

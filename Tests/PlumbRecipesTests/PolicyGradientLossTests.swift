@@ -142,9 +142,12 @@ import Testing
         try gradient(clip: 0, level: level, reduction), absolute: 1e-6, "\(level), \(reduction)")
     }
     // By hand: of the first response, 3 tokens with advantage 1, among 6 responses of 20 tokens.
-    #expect(try isClose(gradient(clip: 0, level: .sequence, .sequence)[0], -1.0 / 6))
-    #expect(try isClose(gradient(clip: 0, level: .token, .sequence)[0], -1.0 / 18))
-    #expect(try isClose(gradient(clip: 0, level: .token, .token)[0], -1.0 / 20))
+    let firsts = [
+      try gradient(clip: 0, level: .sequence, .sequence)[0],
+      try gradient(clip: 0, level: .token, .sequence)[0],
+      try gradient(clip: 0, level: .token, .token)[0],
+    ]
+    expectClose(firsts, [-1.0 / 6, -1.0 / 18, -1.0 / 20])
   }
 
   @Test(arguments: [RatioLevel.token, .sequence, .sequenceMean])

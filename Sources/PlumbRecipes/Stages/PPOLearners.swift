@@ -1,5 +1,7 @@
 import Foundation
+import PlumbModels
 import PlumbObjectives
+import PlumbOptimizers
 import PlumbPreferences
 import PlumbRollouts
 import PlumbTensors

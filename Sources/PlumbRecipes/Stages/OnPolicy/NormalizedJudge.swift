@@ -1,6 +1,7 @@
 import PlumbModels
 import PlumbPreferences
 import PlumbRollouts
+import PlumbTensors
 import PlumbTokenizers
 
 /// A judge whose scores are shifted and scaled; preferences are left as they are.

@@ -1,5 +1,5 @@
-public import PlumbObjectives
-public import PlumbRollouts
+import PlumbObjectives
+import PlumbRollouts
 
 /// A policy-gradient method without a critic: a name and what its settings are unless a recipe says
 /// otherwise.

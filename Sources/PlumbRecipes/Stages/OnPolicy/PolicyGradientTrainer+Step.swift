@@ -1,6 +1,7 @@
 public import Foundation
 import PlumbModels
 import PlumbObjectives
+import PlumbOptimizers
 import PlumbRollouts
 import PlumbTensors
 
