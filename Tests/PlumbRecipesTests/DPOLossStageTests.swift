@@ -91,6 +91,26 @@ import Testing
     }
   }
 
+  /// Equivalence classes: packing off (one pair at a time), prompts computed for each response.
+  @Test(arguments: [PairLoss.sigmoid, .aot, .orpo])
+  func packingAndPromptSharingDoNotChangeTheTrajectory(_ loss: PairLoss) throws {
+    let more = ", epochs: 0.7, optimizer: {learning_rate: 0.0005}"
+    let usual = try TinyStage("dpo", settings(loss, more))
+    for change in ["micro_batch_tokens=1", "share_prompts=false"] {
+      let other = try TinyStage("dpo", settings(loss, more), overrides: ["dpo.\(change)"])
+      #expect(
+        try usual.folder.text("metrics.jsonl") != other.folder.text("metrics.jsonl"), "\(change)")
+      for name in ["loss", "grad_norm", "rewards/margins", "logps/chosen"] {
+        let (a, b) = (try usual.series(name), try other.series(name))
+        let gaps = zip(a, b).map { abs($0 - $1) / max(1, abs($0)) }
+        let largest = gaps.max() ?? 1
+        let mean = gaps.reduce(0, +) / Double(max(1, gaps.count))
+        #expect(a.count == b.count && a.count > 4)
+        #expect(largest < 1e-3 && mean < 3e-4, "\(change), \(name): \(largest), \(mean)")
+      }
+    }
+  }
+
   @Test func severalLossesAndAnSFTTerm() throws {
     let stage = try TinyStage(
       "dpo", settings(.sigmoid, ", extra_losses: {nca: 0.5, aot: 0.2}, sft_weight: 0.3"))

@@ -54,9 +54,9 @@ import Testing
     let stage = try TinyStage(
       "kto",
       settings(file, ", batch_rows: 20, desirable_weight: 3, undesirable_weight: 0.5"))
-    expectClose(
-      try #require(stage.series("loss").first), (5 * 3 * 0.5 + 15 * 0.5 * 0.5) / 20,
-      absolute: 1e-4)
+    let expected: Double = (5 * 3 * 0.5 + 15 * 0.5 * 0.5) / 20
+    let first: Double = try #require(stage.series("loss").first)
+    expectClose(first, expected, absolute: 1e-4)
     expectClose(try #require(stage.series("desirable").first), 0.25)
     expectClose(try #require(stage.series("kl").first), 0, absolute: 1e-3)
     for (name, count) in [("lengths/chosen", 5.0), ("lengths/rejected", 15)] {

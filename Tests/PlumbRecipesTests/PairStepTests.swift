@@ -171,7 +171,7 @@ import Testing
     let plain = TinyPairs.gradient(step, pairs, policy).statistics["logps/chosen"]
     step.temperature = 2
     let warm = try #require(TinyPairs.gradient(step, pairs, policy).statistics["logps/chosen"])
-    let expected = try pairs.map { pair in
+    let expected = pairs.map { pair in
       let tokens = pair.prompt + pair.chosen
       let layout = PackedLayout(groups: [(tokens.count, [])])
       let rows = Array(pair.prompt.count - 1..<tokens.count - 1)

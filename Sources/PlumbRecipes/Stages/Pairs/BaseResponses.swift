@@ -1,6 +1,7 @@
 import PlumbData
 import PlumbModels
 import PlumbRollouts
+import PlumbTensors
 import PlumbTokenizers
 
 /// The reference's own answers to prompts, which base-anchored optimisation holds on to.

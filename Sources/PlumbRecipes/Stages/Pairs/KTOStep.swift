@@ -94,7 +94,7 @@ struct KTOStep {
     var frozen = model
     frozen.parameters.isFrozen = true
     let sums = cut(rows.map(\.group.tokenCount)).flatMap { run in
-      sums(of: run.map { rows[$0].group }, frozen).scalars
+      self.sums(of: run.map { rows[$0].group }, frozen).scalars
     }
     return ktoBaseline(logRatios: zip(sums, rows).map { $0 - $1.reference })
   }
