@@ -226,7 +226,12 @@ import Testing
     #expect(try #require(inLoss.1["loss/kl_avg"]) > 0)
     let without = try policy { $0.klCoefficient = 0 }
     #expect(inLoss.2 != without.2)
-    // Steps against the divergence alone bring the policy closer to the other one.
+    // Steps against the divergence alone bring the policy closer to one that has opinions.
+    var far = other
+    for entry in far.parameters.layout.entries where entry.name.hasSuffix("proj.weight") {
+      guard let id = far.parameters.layout.id(named: entry.name) else { continue }
+      far.parameters.assign(far.parameters.values(of: id).map { 20 * $0 }, to: id)
+    }
     var trainer = try PPOTrainer(
       world.ppo {
         $0.klIn = .loss
@@ -240,7 +245,7 @@ import Testing
     let distances = try (1...8).map { update in
       var buffer = try world.rollouts(trainer.policy, update: update, prompts: 16)
       return try #require(
-        try trainer.improve(on: &buffer, reference: other, update: update)["loss/kl_avg"])
+        try trainer.improve(on: &buffer, reference: far, update: update)["loss/kl_avg"])
     }
     #expect(distances[6] + distances[7] < 0.8 * (distances[0] + distances[1]), "\(distances)")
   }

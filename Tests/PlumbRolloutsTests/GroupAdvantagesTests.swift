@@ -24,7 +24,7 @@ struct GroupAdvantagesTests {
     #expect(leaveOneOutAdvantages([[0, 2, 4], [1, 3]]) == [[-3, 0, 3], [-2, 2]])
   }
 
-  /// Mean 3 over all; deviation 2 within both groups, √(28/5) over all.
+  /// Mean 3 over all; deviation 2 within both groups, √(22/5) over all.
   @Test func baselinesAndScalesByHand() {
     let groups: [[Float]] = [[0, 2, 4], [2, 4, 6]]
     func found(_ baseline: AdvantageBaseline, _ scale: AdvantageScale) -> [Float] {
@@ -32,7 +32,7 @@ struct GroupAdvantagesTests {
     }
     #expect(found(.batch, .none) == [-3, -1, 1, -1, 1, 3])
     #expect(found(.batch, .group) == [-1.5, -0.5, 0.5, -0.5, 0.5, 1.5])
-    let whole: Float = (28.0 / 5.0).squareRoot()
+    let whole: Float = (22.0 / 5.0).squareRoot()
     PlumbTestSupport.expectClose(found(.group, .batch), [-2, 0, 2, -2, 0, 2].map { $0 / whole })
     #expect(found(.leaveOneOut, .group) == [-1.5, 0, 1.5, -1.5, 0, 1.5])
     #expect(

@@ -240,7 +240,8 @@ extension PPOLearners {
       warmUp = nil
       return
     }
-    warmUp?.head = head
+    // Its numbers alone: gradients belong to the block that they were made for.
+    warmUp?.head.assign(weight: head.weights, bias: head.biases)
     try warmUp?.learner.load(from: url, for: head.parameters)
   }
 }
