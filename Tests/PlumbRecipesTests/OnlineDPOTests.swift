@@ -181,7 +181,7 @@ import Testing
     for (name, value) in whole.metrics {
       expectClose(cut.metrics[name] ?? .nan, value, absolute: 1e-3, relative: 1e-3, name)
     }
-    let found = differences(cut.weights, whole.weights)
+    let found = relativeDifferences(cut.weights, whole.weights)
     #expect(found.largest < 2e-3 && found.mean < 1e-4, "\(found)")
   }
 

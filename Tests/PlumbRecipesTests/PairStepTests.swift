@@ -57,7 +57,7 @@ import Testing
     for budget in [60, 1] {
       let cut = TinyPairs.gradient(
         PairStep(settings: settings, microBatchTokens: budget), pairs, policy)
-      let found = differences(cut.values, whole.values)
+      let found = relativeDifferences(cut.values, whole.values)
       #expect(found.largest < 1e-4 && found.mean < 1e-5, "\(loss), \(budget): \(found)")
       #expect(Set(cut.statistics.keys) == Set(whole.statistics.keys))
       for (name, value) in whole.statistics {
@@ -77,7 +77,7 @@ import Testing
     let apart = TinyPairs.gradient(
       PairStep(settings: settings, microBatchTokens: 60, sharesPrompts: false), pairs, policy)
     #expect(shared.values != apart.values, "another computation, rounded otherwise")
-    let found = differences(apart.values, shared.values)
+    let found = relativeDifferences(apart.values, shared.values)
     #expect(found.largest < 1e-4 && found.mean < 1e-5, "\(found)")
     for (name, value) in shared.statistics {
       expectClose(apart.statistics[name] ?? .nan, value, absolute: 1e-4, relative: 1e-4, name)

@@ -80,7 +80,7 @@ enum TinyPairs {
 }
 
 /// The largest and the mean difference of two gradients, relative to the largest entry.
-func differences(_ a: [Float], _ b: [Float]) -> (largest: Double, mean: Double) {
+func relativeDifferences(_ a: [Float], _ b: [Float]) -> (largest: Double, mean: Double) {
   let scale = Double(b.map { abs($0) }.max() ?? 1)
   let all = zip(a, b).map { Double(abs($0 - $1)) / scale }
   return (all.max() ?? .nan, all.reduce(0, +) / Double(all.count))
