@@ -47,6 +47,9 @@ import Testing
 
   @Test(arguments: TruthMethod.allCases) func samplesEndNearTheOptimum(method: TruthMethod) throws {
     let start = TabularPolicy(Self.tokens)
+    var samples = samples
+    // A label says less than a pair.
+    if method == .kto || method == .ktoWins { samples.pairs = 1024 }
     let course = try trainer(method).trained(start, sampled: samples, seed: 3).course
     let last = try #require(course.last)
     #expect(last.toPolicy <= 1e-2, "\(method): \(last)")

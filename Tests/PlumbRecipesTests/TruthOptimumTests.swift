@@ -50,7 +50,7 @@ import Testing
     #expect(
       isNear(
         chances.map { log($0) }, [0.3649381737, 0.524431719, 0.6151447096, 0.7366627288], 1e-9))
-    let found = KnownOptimum.kto(reference, desirable: chances, beta: beta)
+    let found = KnownOptimum.kto([reference], desirable: [chances], beta: beta)[0]
     #expect(found[0] == -.infinity)
     #expect(
       isNear(found, [0, 0.1138736492, 0.4416351907, 0.4444911601], 1e-5), "\(found.map(exp))")
@@ -58,11 +58,12 @@ import Testing
 
   @Test func ktoLabelsPutItsOptimumAtStar() {
     let star = KnownOptimum.tilted(reference, by: rewards.map { $0 / beta })
-    let labels = KnownOptimum.ktoLabels(reference, optimum: star, beta: beta)
+    let labels = KnownOptimum.ktoLabels(
+      reference, optimum: star, baseline: divergence(star, reference), beta: beta)
     #expect(
       isNear(
         labels.map { log($0) }, [0.5226667018, 0.5688628381, 0.6434240724, 1], 1e-9))
-    let found = KnownOptimum.kto(reference, desirable: labels, beta: beta)
+    let found = KnownOptimum.kto([reference], desirable: [labels], beta: beta)[0]
     #expect(isNear(found, star.map(exp), 1e-6))
   }
 
@@ -70,7 +71,7 @@ import Testing
   /// preferences), where DPO keeps the reference's favourite.
   @Test func ktoGivesTheMajorityEverything() {
     let pair = [0.9, 0.1].map { log($0) }
-    #expect(isNear(KnownOptimum.kto(pair, desirable: [0.4, 0.6], beta: 0.5), [0, 1], 0))
+    #expect(isNear(KnownOptimum.kto([pair], desirable: [[0.4, 0.6]], beta: 0.5)[0], [0, 1], 0))
     let dpo = KnownOptimum.tilted(pair, by: [0, log(0.6 / 0.4) / 0.5])
     #expect(exp(dpo[0]) > 0.5)
   }

@@ -52,35 +52,56 @@ enum KnownOptimum {
   ///
   /// KTO on responses of π_ref with equal weights climbs `Σ π_ref (2q − 1) σ(β(log ρ − z))` over
   /// `ρ = π/π_ref` with `Σ π_ref ρ = 1` (Ethayarajh et al. 2024, arXiv 2402.01306, eq. 8). Its condition is
-  /// `(2q − 1) u / (ρ (1 + u)²) = λ` with `u = (ρ e^−z)^β`. So `2q − 1 ∝ ρ (1 + u)² / u`, with z the
-  /// `KL(π ‖ π_ref)` of the wanted optimum, puts it there. For β ≤ 1 the objective is concave, and
-  /// the optimum for that z the only one.
-  static func ktoLabels(_ reference: [Double], optimum: [Double], beta: Double) -> [Double] {
-    let baseline = divergence(optimum, reference)
+  /// `(2q − 1) u / (ρ (1 + u)²) = λ` with `u = (ρ e^−z)^β`. So `2q − 1 ∝ ρ (1 + u)² / u`, with z of the
+  /// wanted optimum, puts it there. For β ≤ 1 the objective is concave, and the optimum for that z the
+  /// only one.
+  /// - Parameters:
+  ///   - reference: log-probabilities of the reference.
+  ///   - optimum: log-probabilities of the wanted optimum.
+  ///   - baseline: z, the mean of `KL(π ‖ π_ref)` over all prompts at the wanted optimum.
+  ///   - beta: at most 1.
+  static func ktoLabels(
+    _ reference: [Double], optimum: [Double], baseline: Double, beta: Double
+  ) -> [Double] {
     let gains = zip(optimum, reference).map { 1 / ktoSlope($0 - $1, baseline, beta) }
     let greatest = gains.max() ?? 1
     return gains.map { 0.5 + 0.5 * $0 / greatest }
   }
 
-  /// KTO's optimum for given chances of being marked desirable, where β ≤ 1.
+  /// KTO's optimum for given chances of being marked desirable, where β ≤ 1, [P][N].
   ///
-  /// The ρ of every response by bisection in its condition (see `ktoLabels`), λ from the normalisation,
-  /// and z, which is `KL(π ‖ π_ref)` and carries no gradient, by iteration to its fixed point. Responses that are
-  /// more often undesirable get no probability at all (cf. arXiv 2402.01306, theorem 4.3, where KTO
-  /// gives all of it to the majority's response).
-  static func kto(_ reference: [Double], desirable q: [Double], beta: Double) -> [Double] {
+  /// The ρ of every response by bisection in its condition (see `ktoLabels`), λ of every prompt from the
+  /// normalisation, and z, which is one for the whole batch, the mean of `KL(π ‖ π_ref)`, and carries no
+  /// gradient, by iteration to its fixed point. Responses that are more often undesirable get no
+  /// probability at all (of two with contradictory preferences the majority's gets all of it: arXiv
+  /// 2402.01306, section 4).
+  /// - Parameters:
+  ///   - references: log-probabilities of the reference, [P][N].
+  ///   - chances: q, [P][N].
+  ///   - beta: at most 1.
+  static func kto(
+    _ references: [[Double]], desirable chances: [[Double]], beta: Double
+  ) -> [[Double]] {
     var baseline = 0.0
-    var ratios = reference
+    var ratios = references
     for _ in 0..<60 {
       let (z, old) = (baseline, ratios)
-      let lambda = decreasingRoot { mass(reference, ktoRatios(q, $0, z, beta)) }
-      ratios = ktoRatios(q, lambda, z, beta)
-      baseline = max(
-        0,
-        zip(reference, ratios).reduce(0) { $1.1 == -.infinity ? $0 : $0 + exp($1.0 + $1.1) * $1.1 })
-      if zip(old, ratios).allSatisfy({ $0 == $1 || abs($0 - $1) < 1e-12 }) { break }
+      ratios = zip(references, chances).map { reference, q in
+        let lambda = decreasingRoot { mass(reference, ktoRatios(q, $0, z, beta)) }
+        return ktoRatios(q, lambda, z, beta)
+      }
+      let sum = zip(references, ratios).reduce(0.0) { sum, row in
+        zip(row.0, row.1).reduce(sum) { $1.1 == -.infinity ? $0 : $0 + exp($1.0 + $1.1) * $1.1 }
+      }
+      baseline = max(0, sum / Double(max(1, references.count)))
+      let isSettled = zip(old.joined(), ratios.joined()).allSatisfy {
+        $0 == $1 || abs($0 - $1) < 1e-12
+      }
+      if isSettled { break }
     }
-    return logNormalised(zip(reference, ratios).map { $0 + $1 })
+    return zip(references, ratios).map { row in
+      logNormalised(zip(row.0, row.1).map { $0 + $1 })
+    }
   }
 
   /// `u / (ρ (1 + u)²)` at `log ρ = h`: falls in ρ for β ≤ 1.

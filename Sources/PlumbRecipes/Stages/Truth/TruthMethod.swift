@@ -80,11 +80,12 @@ extension EnumeratedWorld {
   func desirableChances(
     _ method: TruthMethod, _ reference: [[Double]], beta: Double
   ) -> [[Double]] {
-    method == .ktoWins
-      ? winChances(reference)
-      : zip(reference, star(reference, beta: beta)).map {
-        KnownOptimum.ktoLabels($0, optimum: $1, beta: beta)
-      }
+    if method == .ktoWins { return winChances(reference) }
+    let star = star(reference, beta: beta)
+    let baseline = meanDivergence(star, reference)
+    return zip(reference, star).map {
+      KnownOptimum.ktoLabels($0, optimum: $1, baseline: baseline, beta: beta)
+    }
   }
 
   /// Where a method ends, [P][N].
@@ -114,9 +115,7 @@ extension EnumeratedWorld {
         return KnownOptimum.leastSquares(row, target: rewards.map { ($0 - mean) / beta })
       }
     case .ktoWins:
-      return zip(reference, winChances(reference)).map {
-        KnownOptimum.kto($0, desirable: $1, beta: beta)
-      }
+      return KnownOptimum.kto(reference, desirable: winChances(reference), beta: beta)
     default:
       return star(reference, beta: beta)
     }
