@@ -1,5 +1,4 @@
 import Foundation
-import PlumbModels
 import PlumbPreferences
 import PlumbRollouts
 import Testing
@@ -8,10 +7,6 @@ import Testing
 
 /// The training judge against one that trains nothing.
 @Suite struct HeldOutJudgeTests {
-  private static let reader = DecoderConfiguration(
-    family: .qwen2, vocabularySize: 40, hiddenSize: 16, intermediateSize: 24, layerCount: 1,
-    headCount: 2, keyValueHeadCount: 1, maximumPositions: 32, eosTokenIDs: [0])
-
   /// Scores that a test writes down: group by group, response by response.
   private struct WrittenJudge: Judge {
     let name = "written"
@@ -45,7 +40,7 @@ import Testing
     isComparing: Bool = false, state: inout WatchState
   ) throws -> (values: [String: Double], metrics: [String: Double]) {
     try HeldOutJudge(
-      judge: WrittenJudge(scores: heldOut, isComparing: isComparing), reader: Self.reader,
+      judge: WrittenJudge(scores: heldOut, isComparing: isComparing), readers: [],
       encoder: try WatchedStage.encoder()
     ).compare(
       Self.buffer(training, responses: training[0].count), isBaseline: isBaseline, state: &state)
@@ -108,9 +103,11 @@ import Testing
 
   @Test func theTrainingJudgeIsNotHeldOut() throws {
     var watch = WatchConfiguration()
-    watch.heldOut = "reward"
-    #expect(throws: ConfigurationProblem.self) { try watch.requireHeldOut(from: ["reward"]) }
-    #expect(throws: Never.self) { try watch.requireHeldOut(from: ["other"]) }
+    watch.heldOut = JudgeChoice(model: "reward")
+    #expect(throws: ConfigurationProblem.self) {
+      try watch.requireHeldOut(from: JudgeChoice(model: "reward"))
+    }
+    #expect(throws: Never.self) { try watch.requireHeldOut(from: JudgeChoice(model: "other")) }
     #expect(watch.inputs == ["reward"] && WatchConfiguration().inputs.isEmpty)
   }
 }

@@ -38,9 +38,11 @@ import Testing
     let names = MetricTable.entries.map(\.name)
     #expect(Set(names).count == names.count, "a name has two entries")
     #expect(names == names.sorted())
+    let kinds = Set(StageRegistry.standard.kinds)
     for entry in MetricTable.entries {
       #expect(!entry.meaning.isEmpty && !entry.reduction.isEmpty && !entry.mask.isEmpty)
       #expect(!entry.stages.isEmpty, "\(entry.name)")
+      for stage in entry.stages { #expect(kinds.contains(stage), "\(entry.name): \(stage)") }
       #expect(!entry.text.contains("\n\n"), "\(entry.name)")
       #expect(MetricTable.entry(named: entry.name) == entry)
     }

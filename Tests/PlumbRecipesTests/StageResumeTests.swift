@@ -89,7 +89,8 @@ import Testing
         """
         {policy: '\($0("sft"))', reward: '\($0("reward"))', prompts: ['\($0.data("prompts.jsonl"))'],
           updates: 5, prompts_per_update: 8, responses_per_prompt: 2, kl_target: 0.5,
-          kl_horizon: 50, sampling: {max_new_tokens: 10}, optimizer: {learning_rate: 0.001}}
+          kl_horizon: 50, sampling: {max_new_tokens: 10}, optimizer: {learning_rate: 0.001},
+          watch: {held_out: '\($0("judge"))', held_out_every: 2, samples_every: 2}}
         """
       }),
     Case(

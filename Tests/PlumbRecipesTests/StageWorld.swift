@@ -99,6 +99,7 @@ struct TinyWorld: Sendable {
           prompts: [data/prompts.train.jsonl.zst]
           updates: 10
           prompts_per_update: 32
+          watch: {held_out: judge, save_rollouts_every: 5}
           sampling: {max_new_tokens: 12}
           optimizer: {learning_rate: 0.002, schedule: linear}
         dpo:
@@ -112,6 +113,7 @@ struct TinyWorld: Sendable {
           judge: preference
           prompts: [data/prompts.train.jsonl.zst]
           iterations: 8
+          watch: {held_out: judge}
           prompts_per_iteration: 16
           sampling: {max_new_tokens: 12}
           optimizer: {learning_rate: 0.001, schedule: linear}

@@ -211,6 +211,30 @@ import Testing
     #expect(try folder.data("stages/story/stage.json") == before)
   }
 
+  /// The same over real policies: both judges, samples and rollouts of PPO and GPO.
+  @Test func realPoliciesAreWatched() throws {
+    let world = try TinyWorld.shared()
+    for stage in ["ppo", "gpo"] {
+      let metrics = try MetricsLog.lines(
+        of: URL(filePath: world(stage)).appending(path: "metrics.jsonl"))
+      #expect(metrics.allSatisfy { $0.values["watch/length_growth"] != nil })
+      #expect(metrics[0].values["watch/length_growth"] == 1)
+      let judged = metrics.filter { $0.values["held_out/score"] != nil }.map(\.step)
+      #expect(judged == [1, 2, 3, 5] + (stage == "ppo" ? [10] : [8]))
+      // The preference model of GPO gives no scores that could rise.
+      let gaps = metrics.filter { $0.values["held_out/divergence"] != nil }.map(\.step)
+      #expect(gaps == (stage == "ppo" ? judged : []))
+      #expect(metrics.contains { $0.values["held_out/agreement"] != nil })
+    }
+    let rollouts = URL(filePath: world("ppo")).appending(path: "watch/rollouts")
+    let buffer = try RolloutBuffer(directory: rollouts, name: "update-000005")
+    #expect(buffer.groups.count == 32 && buffer.groups[0].judge != nil)
+    #expect(buffer.groups.allSatisfy { $0.responses.allSatisfy { !$0.advantages.isEmpty } })
+    let report = try String(
+      contentsOf: world.directory.appending(path: "report.html"), encoding: .utf8)
+    #expect(report.contains("ppo: watch") && report.contains("Samples of update 10"))
+  }
+
   @Test(arguments: [
     ("baseline_updates: 0", "baseline_updates"), ("max_clipped: 1.5", "max_clipped"),
     ("min_agreement: -2", "min_agreement"), ("max_kl: -1", "max_kl"),

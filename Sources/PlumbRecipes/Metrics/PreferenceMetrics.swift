@@ -36,6 +36,14 @@ extension MetricTable {
       trl: .none("its num_tokens is nearest"), stages: ["preference-finetune"],
       "Pairs that a fine-tuned model was trained on; one model a step."),
     MetricEntry(
+      "strength", over: "–", mask: "–", .neither, trl: .none("no such stage"),
+      stages: ["reward-probe"], "The ridge of one trial of the fit; one trial a step."),
+    MetricEntry(
+      "train_loss", unit: "nats/pair", over: "training pairs", mask: "all pairs", .lower,
+      trl: .none("no such stage"), stages: ["reward-probe"],
+      "Mean negative log-likelihood of the fitted head; `eval_loss` is that on the validation pairs."
+    ),
+    MetricEntry(
       "mean_lambda/{source}", over: "steps of the training", mask: "steps that saw the source",
       trl: .none("no such method"), stages: ["more"],
       "MORE's mean weight of a source in the common descent direction (arXiv 2312.07401)."),

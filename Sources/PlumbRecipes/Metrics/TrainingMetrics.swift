@@ -9,7 +9,7 @@ extension MetricTable {
         "pretrain", "sft", "reward-model", "general-preference", "pair-preference", "dpo", "kto",
         "online-dpo", "gpo", "grpo", "rloo", "reinforce", "rejection-sampling", "cyclic",
         "preference-scaling",
-        "preference-finetune",
+        "preference-finetune", "reward-probe",
       ],
       """
       What the stage minimises, before weight decay. PPO writes `loss/policy_avg` and \

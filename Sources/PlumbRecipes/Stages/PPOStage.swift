@@ -88,6 +88,8 @@ public struct PPOConfiguration: StageConfiguration {
   public var onBadScore = BadScoreChoice.stop
   /// Rounds between checkpoints.
   public var checkpointEvery = 5
+  /// Alarms, tables of samples and saved rollouts.
+  public var watch = WatchConfiguration()
   /// The adapter to train in place of all weights.
   public var lora = AdapterConfiguration()
   /// The optimizer; its schedule runs over all optimizer steps.
@@ -100,6 +102,7 @@ public struct PPOConfiguration: StageConfiguration {
   public func validate() throws {
     try require("policy", !policy.isEmpty, "a stage or a model folder", "nothing")
     try require("reward", !reward.isEmpty, "a stage or a model folder", "nothing")
+    try watch.requireHeldOut(from: JudgeChoice(model: reward))
     try require("prompts", !prompts.isEmpty, "at least one file", "none")
     for (name, value) in [
       ("updates", updates), ("prompts_per_update", promptsPerUpdate),
@@ -174,6 +177,7 @@ struct PPOStage: Stage {
 
   var inputs: [String] {
     [configuration.policy, configuration.reward] + configuration.prompts
+      + configuration.watch.inputs
   }
 
   func plan(_ context: PlanContext) throws -> StagePlan {
@@ -191,10 +195,12 @@ struct PPOStage: Stage {
     let (start, encoder) = try loadPolicy(
       context, configuration.policy, adapter: configuration.lora)
     let reward = try rewardModel(context, configuration.reward)
+    let watch = try RolloutWatch(
+      configuration.watch, updates: configuration.updates, context: context, encoder: encoder)
     let settings = OnPolicySettings(
       prompts: try policyPrompts(
         context, configuration.prompts, encoder: encoder,
-        models: [start.configuration, reward.decoder.configuration],
+        models: [start.configuration, reward.decoder.configuration] + watch.readers,
         newTokens: configuration.sampling.maxNewTokens),
       updates: configuration.updates, promptsPerUpdate: configuration.promptsPerUpdate,
       responsesPerPrompt: configuration.responsesPerPrompt, sampling: configuration.sampling,
@@ -209,9 +215,9 @@ struct PPOStage: Stage {
     }
     var trainer = try PPOTrainer(
       configuration, policy: start, reward: reward, seed: context.seed)
-    try runOnPolicy(
+    let watched = try runWatched(
       &trainer, settings: settings, judge: judge, reference: start, encoder: encoder,
-      context: context)
+      context: context, watch: watch)
     let trained = trainer.trained
     try trained.write(to: context.directory, encoder: encoder)
     return try policyResult(
@@ -222,6 +228,6 @@ struct PPOStage: Stage {
         ("objective/kl", "KL from the reference (nats/response)", "nats/response"),
         ("completions/mean_length", "length (tokens)", "tokens"),
         ("val/explained_variance", "explained variance", ""),
-      ])
+      ], watched: watched)
   }
 }

@@ -9,6 +9,7 @@ extension StageRegistry {
     PolicyGradientStage<GRPO>.self, PolicyGradientStage<RLOO>.self,
     PolicyGradientStage<REINFORCE>.self, PreferenceSuitesStage.self, PreferenceScalingStage.self,
     PreferenceFinetuneStage.self, KTOStage.self, OnlineDPOStage.self, RejectionSamplingStage.self,
-    LabelPairsStage.self,
+    LabelPairsStage.self, TruthBanditStage.self, TruthTokensStage.self, TruthGamesStage.self,
+    TruthLanguageDataStage.self, TruthLanguageStage.self,
   ])
 }

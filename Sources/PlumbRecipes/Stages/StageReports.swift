@@ -30,9 +30,10 @@ func trainingSection(
 /// - Parameters:
 ///   - policy: as trained; of one with an adapter, its sizes are told.
 ///   - responses: the responses (or pairs) that one value is a mean over.
+///   - watched: what the watch over an on-line stage has to tell.
 func policyResult(
   _ context: StageContext, _ policy: CausalLM, responses: Int,
-  metrics: [(name: String, label: String, unit: String)]
+  metrics: [(name: String, label: String, unit: String)], watched: [ReportSection] = []
 ) throws -> StageResult {
   var charts: [Chart] = []
   var figures = parameterFigures(policy)
@@ -49,7 +50,7 @@ func policyResult(
   }
   return StageResult(
     figures: figures,
-    sections: [ReportSection("\(context.stage): training", [.charts(charts)])])
+    sections: [ReportSection("\(context.stage): training", [.charts(charts)])] + watched)
 }
 
 /// Means over runs of steps, so that at most about `points` points are drawn.

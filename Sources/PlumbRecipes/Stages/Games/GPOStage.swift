@@ -49,6 +49,8 @@ public struct GPOConfiguration: StageConfiguration {
   public var microBatchTokens = 8192
   /// Rounds between checkpoints.
   public var checkpointEvery = 1
+  /// Alarms, tables of samples and saved rollouts.
+  public var watch = WatchConfiguration()
   /// The adapter to train in place of all weights.
   public var lora = AdapterConfiguration()
   /// The optimizer; its schedule runs over all optimizer steps.
@@ -61,6 +63,7 @@ public struct GPOConfiguration: StageConfiguration {
   public func validate() throws {
     try require("policy", !policy.isEmpty, "a stage or a model folder", "nothing")
     try judge.validate("judge")
+    try watch.requireHeldOut(from: judge)
     try require("prompts", !prompts.isEmpty, "at least one file", "none")
     try require("responses", (2...1000).contains(responses), "an integer from 2 to 1000", responses)
     for (name, value) in [
@@ -112,6 +115,7 @@ struct GPOStage: Stage {
 
   var inputs: [String] {
     [configuration.policy] + configuration.judge.inputs + configuration.prompts
+      + configuration.watch.inputs
   }
 
   func plan(_ context: PlanContext) throws -> StagePlan {
@@ -129,21 +133,23 @@ struct GPOStage: Stage {
     let (start, encoder) = try loadPolicy(
       context, configuration.policy, adapter: configuration.lora)
     let judge = try recipeJudge(configuration.judge, context: context, policy: encoder)
+    let watch = try RolloutWatch(
+      configuration.watch, updates: configuration.iterations, context: context, encoder: encoder)
     let prompts = try policyPrompts(
       context, configuration.prompts, encoder: encoder,
-      models: [start.configuration] + judge.readers,
+      models: [start.configuration] + judge.readers + watch.readers,
       newTokens: configuration.sampling.maxNewTokens)
     var trainer = GameTrainer(
       configuration, policy: start, prompts: prompts.count, seed: context.seed,
       warn: context.warn)
-    try runOnPolicy(
+    let watched = try runWatched(
       &trainer,
       settings: OnPolicySettings(
         prompts: prompts, updates: configuration.iterations,
         promptsPerUpdate: configuration.promptsPerIteration,
         responsesPerPrompt: configuration.responses, sampling: configuration.sampling,
         checkpointEvery: configuration.checkpointEvery, passes: configuration.epochs),
-      judge: judge.judge, reference: start, encoder: encoder, context: context)
+      judge: judge.judge, reference: start, encoder: encoder, context: context, watch: watch)
     try trainer.trained.write(to: context.directory, encoder: encoder)
     let loss = configuration.loss.rawValue
     return try policyResult(
@@ -160,7 +166,7 @@ struct GPOStage: Stage {
         ("objective/scores", "score of the judge", ""),
         ("objective/kl", "KL from the start (nats/response)", "nats/response"),
         ("completions/mean_length", "length (tokens)", "tokens"),
-      ])
+      ], watched: watched)
   }
 }
 

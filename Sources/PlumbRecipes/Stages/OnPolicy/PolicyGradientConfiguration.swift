@@ -74,6 +74,8 @@ public struct PolicyGradientConfiguration<Method: PolicyGradientMethod>: StageCo
   public var onBadScore = BadScoreChoice.stop
   /// Rounds between checkpoints.
   public var checkpointEvery = 5
+  /// Alarms, tables of samples and saved rollouts.
+  public var watch = WatchConfiguration()
   /// The adapter to train in place of all weights.
   public var lora = AdapterConfiguration()
   /// The optimizer; its schedule runs over all optimizer steps.
@@ -86,6 +88,7 @@ public struct PolicyGradientConfiguration<Method: PolicyGradientMethod>: StageCo
   public func validate() throws {
     try require("policy", !policy.isEmpty, "a stage or a model folder", "nothing")
     try require("reward", !reward.isEmpty, "a stage or a model folder", "nothing")
+    try watch.requireHeldOut(from: JudgeChoice(model: reward))
     try require("prompts", !prompts.isEmpty, "at least one file", "none")
     for (name, value) in [
       ("updates", updates), ("prompts_per_update", promptsPerUpdate),

@@ -10,6 +10,7 @@ struct PolicyGradientStage<Method: PolicyGradientMethod>: Stage {
 
   var inputs: [String] {
     [configuration.policy, configuration.reward] + configuration.prompts
+      + configuration.watch.inputs
   }
 
   func plan(_ context: PlanContext) throws -> StagePlan {
@@ -26,9 +27,12 @@ struct PolicyGradientStage<Method: PolicyGradientMethod>: Stage {
     let (start, encoder) = try loadPolicy(
       context, configuration.policy, adapter: configuration.lora)
     let (scorer, reader) = try modelJudge(context, configuration.reward, policy: encoder)
+    let watch = try RolloutWatch(
+      configuration.watch, updates: configuration.updates, context: context, encoder: encoder)
     let settings = OnPolicySettings(
       prompts: try policyPrompts(
-        context, configuration.prompts, encoder: encoder, models: [start.configuration, reader],
+        context, configuration.prompts, encoder: encoder,
+        models: [start.configuration, reader] + watch.readers,
         newTokens: configuration.sampling.maxNewTokens),
       updates: configuration.updates, promptsPerUpdate: configuration.promptsPerUpdate,
       responsesPerPrompt: configuration.responsesPerPrompt, sampling: configuration.sampling,
@@ -40,9 +44,9 @@ struct PolicyGradientStage<Method: PolicyGradientMethod>: Stage {
         scorer, reference: start, settings: settings, encoder: encoder, context: context)
       : scorer
     var trainer = PolicyGradientTrainer(configuration, policy: start, seed: context.seed)
-    try runOnPolicy(
+    let watched = try runWatched(
       &trainer, settings: settings, judge: judge, reference: start, encoder: encoder,
-      context: context)
+      context: context, watch: watch)
     try trainer.trained.write(to: context.directory, encoder: encoder)
     return try policyResult(
       context, trainer.policy,
@@ -52,6 +56,6 @@ struct PolicyGradientStage<Method: PolicyGradientMethod>: Stage {
         ("reward_std", "spread of the reward within a prompt", ""),
         ("objective/kl", "KL from the reference (nats/response)", "nats/response"),
         ("completions/mean_length", "length (tokens)", "tokens"),
-      ])
+      ], watched: watched)
   }
 }

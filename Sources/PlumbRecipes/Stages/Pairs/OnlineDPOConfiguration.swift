@@ -47,6 +47,8 @@ public struct OnlineDPOConfiguration: StageConfiguration, PairLossConfiguration 
   public var microBatchTokens = 8192
   /// Rounds between checkpoints.
   public var checkpointEvery = 5
+  /// Alarms, tables of samples and saved rollouts.
+  public var watch = WatchConfiguration()
   /// The adapter to train in place of all weights.
   public var lora = AdapterConfiguration()
   /// The optimizer; its schedule runs over all optimizer steps.
@@ -59,6 +61,7 @@ public struct OnlineDPOConfiguration: StageConfiguration, PairLossConfiguration 
   public func validate() throws {
     try require("policy", !policy.isEmpty, "a stage or a model folder", "nothing")
     try require("judge", !judge.isEmpty, "a stage or a model folder", "nothing")
+    try watch.requireHeldOut(from: JudgeChoice(model: judge))
     try require("prompts", !prompts.isEmpty, "at least one file", "none")
     try require("responses", (2...1000).contains(responses), "an integer from 2 to 1000", responses)
     for (name, value) in [

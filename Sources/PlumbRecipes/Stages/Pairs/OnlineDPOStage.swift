@@ -12,7 +12,10 @@ import PlumbTokenizers
 struct OnlineDPOStage: Stage {
   let configuration: OnlineDPOConfiguration
 
-  var inputs: [String] { [configuration.policy, configuration.judge] + configuration.prompts }
+  var inputs: [String] {
+    [configuration.policy, configuration.judge] + configuration.prompts
+      + configuration.watch.inputs
+  }
 
   func plan(_ context: PlanContext) throws -> StagePlan {
     let responses =
@@ -28,12 +31,14 @@ struct OnlineDPOStage: Stage {
     let (start, encoder) = try loadPolicy(
       context, configuration.policy, adapter: configuration.lora)
     let (judge, judgeConfiguration) = try modelJudge(context, configuration.judge, policy: encoder)
+    let watch = try RolloutWatch(
+      configuration.watch, updates: configuration.updates, context: context, encoder: encoder)
     let prompts = try policyPrompts(
       context, configuration.prompts, encoder: encoder,
-      models: [start.configuration, judgeConfiguration],
+      models: [start.configuration, judgeConfiguration] + watch.readers,
       newTokens: configuration.sampling.maxNewTokens)
     var learner = OnlineDPOLearner(configuration, policy: start, seed: context.seed)
-    try runOnPolicy(
+    let watched = try runWatched(
       &learner,
       settings: OnPolicySettings(
         prompts: prompts, updates: configuration.updates,
@@ -41,7 +46,7 @@ struct OnlineDPOStage: Stage {
         responsesPerPrompt: configuration.responses, sampling: configuration.sampling,
         checkpointEvery: configuration.checkpointEvery, passes: configuration.epochs,
         onBadScore: configuration.onBadScore),
-      judge: judge, reference: start, encoder: encoder, context: context)
+      judge: judge, reference: start, encoder: encoder, context: context, watch: watch)
     try learner.trained.write(to: context.directory, encoder: encoder)
     return try policyResult(
       context, learner.trained,
@@ -52,6 +57,6 @@ struct OnlineDPOStage: Stage {
         ("objective/kl", "KL from the reference (nats/response)", "nats/response"),
         ("completions/mean_length", "length (tokens)", "tokens"),
         ("pairs/skipped", "prompts without a best and a worst response", ""),
-      ])
+      ], watched: watched)
   }
 }

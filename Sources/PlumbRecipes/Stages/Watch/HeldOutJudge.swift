@@ -10,21 +10,21 @@ import PlumbTokenizers
 /// 2022, arXiv 2210.10760, where a larger "gold" model plays the part of the held-out judge).
 struct HeldOutJudge {
   let judge: any Judge
-  /// The judge's trunk, whose context must hold prompts and responses.
-  let reader: DecoderConfiguration
+  /// The judge's models, whose contexts must hold prompts and responses.
+  let readers: [DecoderConfiguration]
   let encoder: ConversationEncoder
 
   /// Makes one from any judge.
-  init(judge: any Judge, reader: DecoderConfiguration, encoder: ConversationEncoder) {
+  init(judge: any Judge, readers: [DecoderConfiguration], encoder: ConversationEncoder) {
     self.judge = judge
-    self.reader = reader
+    self.readers = readers
     self.encoder = encoder
   }
 
-  /// Loads the preference model of an earlier stage or a folder.
-  init(_ reference: String, context: StageContext, encoder: ConversationEncoder) throws {
-    let (judge, reader) = try modelJudge(context, reference, policy: encoder)
-    self.init(judge: judge, reader: reader, encoder: encoder)
+  /// Loads the judge of a recipe.
+  init(_ choice: JudgeChoice, context: StageContext, encoder: ConversationEncoder) throws {
+    let found = try recipeJudge(choice, context: context, policy: encoder)
+    self.init(judge: found.judge, readers: found.readers, encoder: encoder)
   }
 
   /// Judges a round and compares.

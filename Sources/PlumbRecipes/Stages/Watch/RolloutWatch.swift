@@ -19,7 +19,7 @@ import PlumbTokenizers
 /// try context.finishStep(…) { …; try watch.save(to: $0) }
 /// try watch.stopIfAlarmed(after: update, checkpoint: { … }, artifacts: { … })
 /// ```
-struct RolloutWatch {
+struct RolloutWatch: RolloutObserver {
   let configuration: WatchConfiguration
   let updates: Int
   let context: StageContext
@@ -49,7 +49,7 @@ struct RolloutWatch {
   }
 
   /// Models that read the responses beside policy and judge, whose context must hold them too.
-  var readers: [DecoderConfiguration] { heldOut.map { [$0.reader] } ?? [] }
+  var readers: [DecoderConfiguration] { heldOut?.readers ?? [] }
 
   /// Looks at a round: measures, rings, writes samples and rollouts.
   ///

@@ -19,9 +19,8 @@ public struct WatchConfiguration: ConfigurationSection {
   public var maxKL = 50.0
   /// The least entropy, as a multiple of that at the start.
   public var minEntropy = 0.25
-  /// A judge that trains nothing, to hold the training judge against: a stage or a model folder; may
-  /// be empty.
-  public var heldOut = ""
+  /// A judge that trains nothing, to hold the training judge against; may be empty.
+  public var heldOut = JudgeChoice()
   /// Rounds between two looks of the held-out judge; the rounds of the start and the last are judged too.
   public var heldOutEvery = 5
   /// How much more the training score may have risen than the held-out score, in standard deviations at
@@ -50,6 +49,12 @@ public struct WatchConfiguration: ConfigurationSection {
       ("max_clipped", maxClipped), ("min_distinct", minDistinct), ("max_looping", maxLooping),
       ("min_entropy", minEntropy),
     ] { try require(name, (0...1).contains(value), "a number from 0 to 1", value) }
+    if !heldOut.isEmpty {
+      try heldOut.validate("held_out")
+      try require(
+        "held_out", heldOut.handling.onFailure == .stop,
+        "on_failure: stop, since every response is compared", "skip")
+    }
     try require(
       "min_agreement", (-1...1).contains(minAgreement), "a number from -1 to 1", minAgreement)
     for (name, value) in [
@@ -59,15 +64,16 @@ public struct WatchConfiguration: ConfigurationSection {
   }
 
   /// What the watch reads: the held-out judge, if there is one.
-  var inputs: [String] { heldOut.isEmpty ? [] : [heldOut] }
+  var inputs: [String] { heldOut.inputs }
 
-  /// Refuses a held-out judge that is the training judge.
+  /// Refuses a held-out judge that is the training judge, or made of the same models.
   ///
-  /// - Parameter judges: what the stage trains on.
-  func requireHeldOut(from judges: [String]) throws {
+  /// - Parameter judge: what the stage trains on.
+  func requireHeldOut(from judge: JudgeChoice) throws {
     try require(
-      "watch.held_out", heldOut.isEmpty || !judges.contains(heldOut),
-      "a judge that the stage does not train on", "'\(heldOut)'")
+      "watch.held_out",
+      heldOut.isEmpty || (heldOut != judge && Set(heldOut.inputs).isDisjoint(with: judge.inputs)),
+      "a judge that the stage does not train on", heldOut.summary)
   }
 }
 
