@@ -12,8 +12,8 @@ public struct PPOConfiguration: StageConfiguration {
 
   /// The policy to start from, also the frozen reference.
   public var policy = ""
-  /// The reward model, frozen.
-  public var reward = ""
+  /// What scores responses: a reward model, frozen, or any other judge that gives scores.
+  public var reward = JudgeChoice()
   /// Files of prompts.
   public var prompts: [String] = []
   /// Rounds of sampling.
@@ -101,8 +101,8 @@ public struct PPOConfiguration: StageConfiguration {
   /// Refuses values that cannot be meant; throws `ConfigurationProblem`.
   public func validate() throws {
     try require("policy", !policy.isEmpty, "a stage or a model folder", "nothing")
-    try require("reward", !reward.isEmpty, "a stage or a model folder", "nothing")
-    try watch.requireHeldOut(from: JudgeChoice(model: reward))
+    try reward.validate("reward")
+    try watch.requireHeldOut(from: reward)
     try require("prompts", !prompts.isEmpty, "at least one file", "none")
     for (name, value) in [
       ("updates", updates), ("prompts_per_update", promptsPerUpdate),
@@ -176,7 +176,7 @@ struct PPOStage: Stage {
   let configuration: PPOConfiguration
 
   var inputs: [String] {
-    [configuration.policy, configuration.reward] + configuration.prompts
+    [configuration.policy] + configuration.reward.inputs + configuration.prompts
       + configuration.watch.inputs
   }
 
@@ -194,27 +194,25 @@ struct PPOStage: Stage {
   func run(_ context: StageContext) throws -> StageResult {
     let (start, encoder) = try loadPolicy(
       context, configuration.policy, adapter: configuration.lora)
-    let reward = try rewardModel(context, configuration.reward)
+    let scorer = try recipeJudge(configuration.reward, context: context, policy: encoder)
     let watch = try RolloutWatch(
       configuration.watch, updates: configuration.updates, context: context, encoder: encoder)
     let settings = OnPolicySettings(
       prompts: try policyPrompts(
         context, configuration.prompts, encoder: encoder,
-        models: [start.configuration, reward.decoder.configuration] + watch.readers,
+        models: [start.configuration] + scorer.readers + watch.readers,
         newTokens: configuration.sampling.maxNewTokens),
       updates: configuration.updates, promptsPerUpdate: configuration.promptsPerUpdate,
       responsesPerPrompt: configuration.responsesPerPrompt, sampling: configuration.sampling,
       checkpointEvery: configuration.checkpointEvery, passes: configuration.epochs,
       onBadScore: configuration.onBadScore)
-    var judge: any Judge = try RewardModelJudge(
-      model: reward, encoder: .load(from: context.artifact(configuration.reward)), policy: encoder,
-      name: configuration.reward)
+    var judge = scorer.judge
     if configuration.normalizeRewards {
       judge = try NormalizedJudge(
         judge, reference: start, settings: settings, encoder: encoder, context: context)
     }
     var trainer = try PPOTrainer(
-      configuration, policy: start, reward: reward, seed: context.seed)
+      configuration, policy: start, reward: try valueStart(context), seed: context.seed)
     let watched = try runWatched(
       &trainer, settings: settings, judge: judge, reference: start, encoder: encoder,
       context: context, watch: watch)
@@ -229,5 +227,15 @@ struct PPOStage: Stage {
         ("completions/mean_length", "length (tokens)", "tokens"),
         ("val/explained_variance", "explained variance", ""),
       ], watched: watched)
+  }
+
+  /// The reward model whose trunk a separate value model starts from; nil where the judge is none.
+  private func valueStart(_ context: StageContext) throws -> RewardModel? {
+    guard configuration.valueModel == .separate,
+      case .model(let choice) = configuration.reward.form,
+      case .reward(let model) = try loadPreferenceModel(
+        directory: context.artifact(choice.model))
+    else { return nil }
+    return model
   }
 }

@@ -31,11 +31,11 @@ public struct PPOTrainer {
   /// - Parameters:
   ///   - configuration: the settings; file names are not read.
   ///   - policy: the policy to improve.
-  ///   - reward: whose trunk a separate value model starts from.
+  ///   - reward: whose trunk a separate value model starts from; the policy's where nil.
   ///   - seed: of the order of the minibatches.
   /// - Throws: `PreferenceError` if the reward model's trunk cannot carry a value head.
   public init(
-    _ configuration: PPOConfiguration, policy: CausalLM, reward: RewardModel, seed: UInt64
+    _ configuration: PPOConfiguration, policy: CausalLM, reward: RewardModel?, seed: UInt64
   ) throws {
     self.configuration = configuration
     self.seed = seed
@@ -45,7 +45,10 @@ public struct PPOTrainer {
       case .head:
         ActorCritic(
           policy: policy, ownHead: ValueHead(width: policy.configuration.hiddenSize))
-      case .separate: try ActorCritic(policy: policy, valueModel: reward)
+      case .separate:
+        try ActorCritic(
+          policy: policy,
+          valueModel: reward ?? RewardModel(from: policy.merged, head: .linear, seed: seed))
       }
     actor.checkpointsLayers = configuration.optimizer.gradientCheckpointing
     learners = PPOLearners(actor, configuration: configuration)

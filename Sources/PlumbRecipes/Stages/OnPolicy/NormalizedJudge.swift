@@ -17,6 +17,7 @@ struct NormalizedJudge: Judge {
   /// - Throws: what the judge throws, or `PreferenceError.scoresNeeded` where it has only preferences.
   func judge(groups: [JudgeGroup]) throws -> [Judgement] {
     try judge.judge(groups: groups).enumerated().map { row, judgement in
+      guard judgement.skipReason == nil else { return judgement }
       guard let scores = judgement.scores else {
         throw PreferenceError.scoresNeeded(judge: name, row: row)
       }
@@ -42,8 +43,8 @@ struct NormalizedJudge: Judge {
     var reference = reference
     reference.parameters.isFrozen = true
     var buffer = try RolloutBuffer.sample(
-      policy: reference, prompts: settings.prompts.prefix(128).map { ($0.id, $0.messages) },
-      encoder: encoder, count: 1, options: settings.sampling.options(seed: context.seed), step: 0)
+      policy: reference, prompts: Array(settings.prompts.prefix(128)), encoder: encoder,
+      count: 1, options: settings.sampling.options(seed: context.seed), step: 0)
     let skipped = try buffer.judge(
       by: judge, encoder: encoder, onBadScore: settings.onBadScore, stage: context.stage)
     if !skipped.isEmpty {

@@ -8,8 +8,8 @@ public struct PolicyGradientConfiguration<Method: PolicyGradientMethod>: StageCo
 
   /// The policy to start from, also the frozen reference.
   public var policy = ""
-  /// The judge that scores responses: a reward model.
-  public var reward = ""
+  /// What scores responses: any judge that gives scores.
+  public var reward = JudgeChoice()
   /// Files of prompts.
   public var prompts: [String] = []
   /// Rounds of sampling.
@@ -87,8 +87,8 @@ public struct PolicyGradientConfiguration<Method: PolicyGradientMethod>: StageCo
   /// Refuses values that cannot be meant; throws `ConfigurationProblem`.
   public func validate() throws {
     try require("policy", !policy.isEmpty, "a stage or a model folder", "nothing")
-    try require("reward", !reward.isEmpty, "a stage or a model folder", "nothing")
-    try watch.requireHeldOut(from: JudgeChoice(model: reward))
+    try reward.validate("reward")
+    try watch.requireHeldOut(from: reward)
     try require("prompts", !prompts.isEmpty, "at least one file", "none")
     for (name, value) in [
       ("updates", updates), ("prompts_per_update", promptsPerUpdate),

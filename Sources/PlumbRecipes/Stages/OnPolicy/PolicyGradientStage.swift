@@ -9,7 +9,7 @@ struct PolicyGradientStage<Method: PolicyGradientMethod>: Stage {
   let configuration: PolicyGradientConfiguration<Method>
 
   var inputs: [String] {
-    [configuration.policy, configuration.reward] + configuration.prompts
+    [configuration.policy] + configuration.reward.inputs + configuration.prompts
       + configuration.watch.inputs
   }
 
@@ -26,13 +26,13 @@ struct PolicyGradientStage<Method: PolicyGradientMethod>: Stage {
   func run(_ context: StageContext) throws -> StageResult {
     let (start, encoder) = try loadPolicy(
       context, configuration.policy, adapter: configuration.lora)
-    let (scorer, reader) = try modelJudge(context, configuration.reward, policy: encoder)
+    let scorer = try recipeJudge(configuration.reward, context: context, policy: encoder)
     let watch = try RolloutWatch(
       configuration.watch, updates: configuration.updates, context: context, encoder: encoder)
     let settings = OnPolicySettings(
       prompts: try policyPrompts(
         context, configuration.prompts, encoder: encoder,
-        models: [start.configuration, reader] + watch.readers,
+        models: [start.configuration] + scorer.readers + watch.readers,
         newTokens: configuration.sampling.maxNewTokens),
       updates: configuration.updates, promptsPerUpdate: configuration.promptsPerUpdate,
       responsesPerPrompt: configuration.responsesPerPrompt, sampling: configuration.sampling,
@@ -41,8 +41,8 @@ struct PolicyGradientStage<Method: PolicyGradientMethod>: Stage {
     let judge: any Judge =
       try configuration.normalizeRewards
       ? NormalizedJudge(
-        scorer, reference: start, settings: settings, encoder: encoder, context: context)
-      : scorer
+        scorer.judge, reference: start, settings: settings, encoder: encoder, context: context)
+      : scorer.judge
     var trainer = PolicyGradientTrainer(configuration, policy: start, seed: context.seed)
     let watched = try runWatched(
       &trainer, settings: settings, judge: judge, reference: start, encoder: encoder,

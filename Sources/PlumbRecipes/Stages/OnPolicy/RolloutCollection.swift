@@ -61,7 +61,7 @@ struct RolloutCollection {
     var passes = 0
     do {
       return try RolloutBuffer.sample(
-        policy: policy, prompts: prompts.map { ($0.id, $0.messages) }, encoder: encoder,
+        policy: policy, prompts: prompts, encoder: encoder,
         count: settings.responsesPerPrompt,
         options: settings.sampling.options(seed: context.seed), step: update
       ) { _ in

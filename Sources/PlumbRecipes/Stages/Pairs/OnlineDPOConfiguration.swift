@@ -8,7 +8,7 @@ public struct OnlineDPOConfiguration: StageConfiguration, PairLossConfiguration 
   /// The policy to start from, also the frozen reference.
   public var policy = ""
   /// The judge that says which response is the best and which the worst.
-  public var judge = ""
+  public var judge = JudgeChoice()
   /// Files of prompts.
   public var prompts: [String] = []
   /// Rounds of sampling.
@@ -60,8 +60,8 @@ public struct OnlineDPOConfiguration: StageConfiguration, PairLossConfiguration 
   /// Refuses values that cannot be meant; throws `ConfigurationProblem`.
   public func validate() throws {
     try require("policy", !policy.isEmpty, "a stage or a model folder", "nothing")
-    try require("judge", !judge.isEmpty, "a stage or a model folder", "nothing")
-    try watch.requireHeldOut(from: JudgeChoice(model: judge))
+    try judge.validate("judge")
+    try watch.requireHeldOut(from: judge)
     try require("prompts", !prompts.isEmpty, "at least one file", "none")
     try require("responses", (2...1000).contains(responses), "an integer from 2 to 1000", responses)
     for (name, value) in [

@@ -13,7 +13,7 @@ struct OnlineDPOStage: Stage {
   let configuration: OnlineDPOConfiguration
 
   var inputs: [String] {
-    [configuration.policy, configuration.judge] + configuration.prompts
+    [configuration.policy] + configuration.judge.inputs + configuration.prompts
       + configuration.watch.inputs
   }
 
@@ -30,12 +30,12 @@ struct OnlineDPOStage: Stage {
   func run(_ context: StageContext) throws -> StageResult {
     let (start, encoder) = try loadPolicy(
       context, configuration.policy, adapter: configuration.lora)
-    let (judge, judgeConfiguration) = try modelJudge(context, configuration.judge, policy: encoder)
+    let judge = try recipeJudge(configuration.judge, context: context, policy: encoder)
     let watch = try RolloutWatch(
       configuration.watch, updates: configuration.updates, context: context, encoder: encoder)
     let prompts = try policyPrompts(
       context, configuration.prompts, encoder: encoder,
-      models: [start.configuration, judgeConfiguration] + watch.readers,
+      models: [start.configuration] + judge.readers + watch.readers,
       newTokens: configuration.sampling.maxNewTokens)
     var learner = OnlineDPOLearner(configuration, policy: start, seed: context.seed)
     let watched = try runWatched(
@@ -46,7 +46,7 @@ struct OnlineDPOStage: Stage {
         responsesPerPrompt: configuration.responses, sampling: configuration.sampling,
         checkpointEvery: configuration.checkpointEvery, passes: configuration.epochs,
         onBadScore: configuration.onBadScore),
-      judge: judge, reference: start, encoder: encoder, context: context, watch: watch)
+      judge: judge.judge, reference: start, encoder: encoder, context: context, watch: watch)
     try learner.trained.write(to: context.directory, encoder: encoder)
     return try policyResult(
       context, learner.trained,
