@@ -39,7 +39,7 @@ import Testing
         random_sizes: [4]
         mixture_shares: [0.5]
         mixture_size: 5
-        rounds: 12000
+        rounds: 4000
         horizons: [50, 500]
         sampled_rounds: 500
         refits: 4
@@ -51,7 +51,7 @@ import Testing
     let whole = try TemporaryFolder()
     let summary = try runTiny(Self.worlds, in: whole.url)
     let stopped = try TemporaryFolder()
-    try runTinyWithStops(Self.worlds, in: stopped.url, polls: 7, fewerThan: 400)
+    try runTinyWithStops(Self.worlds, in: stopped.url, polls: 45, fewerThan: 40)
     for stage in ["bandit", "tokens", "games"] {
       let record = "stages/\(stage)/metrics.jsonl"
       #expect(try whole.data(record) == stopped.data(record))
