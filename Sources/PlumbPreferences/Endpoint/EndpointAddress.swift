@@ -12,14 +12,14 @@ public struct EndpointAddress: Hashable, Sendable {
   /// - Parameters:
   ///   - text: `http://127.0.0.1:8000/judge` and the like.
   ///   - allowsRemote: whether the host may be another machine. Judging sends prompts, responses and known
-  ///     answers out, in clear text under `http`, so nothing but this machine is taken for granted.
+  ///     answers out in clear text, so nothing but this machine is taken for granted.
   /// - Throws: `JudgeEndpointError.invalidAddress` or `.notLoopback`.
   public init(_ text: String, allowsRemote: Bool = false) throws(JudgeEndpointError) {
     guard let url = URL(string: text), let scheme = url.scheme?.lowercased() else {
       throw .invalidAddress(endpoint: text, reason: "no address")
     }
-    guard scheme == "http" || scheme == "https" else {
-      throw .invalidAddress(endpoint: text, reason: "the scheme '\(scheme)'")
+    guard scheme == "http" else {
+      throw .invalidAddress(endpoint: text, reason: "the scheme '\(scheme)', and an endpoint is asked in plain HTTP")
     }
     guard let host = url.host, !host.isEmpty else {
       throw .invalidAddress(endpoint: text, reason: "no host")

@@ -1,14 +1,10 @@
 import Foundation
-import Synchronization
+import Glibc
 
-#if canImport(FoundationNetworking)
-  import FoundationNetworking
-#endif
-
-/// One request to an endpoint and its answer.
+/// One request to an endpoint and its answer, in plain HTTP/1.1 over a connection of its own.
 ///
-/// Redirects are not followed: they would take the texts to an address that nobody allowed. For the same
-/// reason a proxy of the environment is not used for this machine.
+/// Spoken over sockets and not through `URLSession`, which on Linux sends requests to this machine through
+/// a proxy of the environment and follows redirects: both take the texts to where nobody allowed them.
 struct EndpointExchange {
   /// What came of an attempt.
   enum Outcome {
@@ -23,77 +19,155 @@ struct EndpointExchange {
 
   /// Sends JSON and waits for the whole answer.
   func post(_ json: String) -> Outcome {
-    _ = Self.loopbackBypassesProxies
-    let configuration = URLSessionConfiguration.ephemeral
-    configuration.urlCache = nil
-    configuration.httpCookieStorage = nil
-    // The wait below is the limit; this only ends a task that nobody waits for any more.
-    configuration.timeoutIntervalForRequest = timeout + 1
-    configuration.timeoutIntervalForResource = timeout + 1
-    let receiver = Receiver()
-    let session = URLSession(configuration: configuration, delegate: receiver, delegateQueue: nil)
-    defer { session.invalidateAndCancel() }
-    var request = URLRequest(url: url)
-    request.httpMethod = "POST"
-    request.httpBody = Data(json.utf8)
-    request.setValue("application/json", forHTTPHeaderField: "Content-Type")
-    request.setValue("application/json", forHTTPHeaderField: "Accept")
-    let task = session.dataTask(with: request)
-    task.resume()
-    guard receiver.done.wait(timeout: .now() + timeout) == .success else {
-      task.cancel()
-      return .timedOut
+    let deadline = ContinuousClock.now + .seconds(timeout)
+    do throws(Fault) {
+      let connection = try Connection(host: host, port: url.port ?? 80, deadline: deadline)
+      try connection.send(request(json))
+      while true {
+        if let response = try HTTPResponse(connection.received, isComplete: false) {
+          return .answer(status: response.status, body: response.body)
+        }
+        guard try connection.receive() else { break }
+      }
+      guard let response = try HTTPResponse(connection.received, isComplete: true) else {
+        throw .broken("the connection was closed before the answer was complete")
+      }
+      return .answer(status: response.status, body: response.body)
+    } catch {
+      switch error {
+      case .timedOut: return .timedOut
+      case .broken(let reason): return .failed(reason: reason)
+      }
     }
-    let (body, error) = receiver.state.withLock { ($0.body, $0.error) }
-    if let error {
-      return error.code == NSURLErrorTimedOut ? .timedOut : .failed(reason: error.text)
-    }
-    guard let response = task.response as? HTTPURLResponse else {
-      return .failed(reason: "the answer is not HTTP")
-    }
-    return .answer(status: response.statusCode, body: body)
   }
 
-  /// libcurl, under URLSession, sends requests to this machine too through a proxy of the environment.
-  private static let loopbackBypassesProxies: Bool = {
-    let environment = ProcessInfo.processInfo.environment
-    guard
-      ["http_proxy", "all_proxy", "ALL_PROXY", "https_proxy", "HTTPS_PROXY"]
-        .contains(where: { environment[$0] != nil })
-    else { return false }
-    let known = environment["no_proxy"] ?? environment["NO_PROXY"] ?? ""
-    let own = "127.0.0.1,127.0.0.0/8,localhost,::1"
-    return setenv("no_proxy", known.isEmpty ? own : "\(known),\(own)", 1) == 0
-  }()
+  private var host: String { (url.host ?? "").trimmingCharacters(in: ["[", "]"]) }
 
-  /// Collects an answer.
-  private final class Receiver: NSObject, URLSessionDataDelegate {
-    struct State {
-      var body: [UInt8] = []
-      var error: (code: Int, text: String)?
-    }
-    let state = Mutex(State())
-    let done = DispatchSemaphore(value: 0)
+  private func request(_ json: String) -> [UInt8] {
+    let parts = URLComponents(url: url, resolvingAgainstBaseURL: false)
+    let path = parts?.percentEncodedPath ?? ""
+    let query = parts?.percentEncodedQuery.map { "?\($0)" } ?? ""
+    let name = host.contains(":") ? "[\(host)]" : host
+    let head = [
+      "POST \(path.isEmpty ? "/" : path)\(query) HTTP/1.1",
+      "Host: \(name)\(url.port.map { ":\($0)" } ?? "")",
+      "Content-Type: application/json", "Accept: application/json", "Connection: close",
+      "Content-Length: \(json.utf8.count)",
+    ]
+    return Array((head.joined(separator: "\r\n") + "\r\n\r\n" + json).utf8)
+  }
 
-    func urlSession(_ session: URLSession, dataTask: URLSessionDataTask, didReceive data: Data) {
-      state.withLock { $0.body += data }
-    }
+  /// Why an attempt ends without an answer.
+  enum Fault: Error {
+    case timedOut
+    case broken(String)
+  }
+}
 
-    func urlSession(
-      _ session: URLSession, task: URLSessionTask, didCompleteWithError error: (any Error)?
-    ) {
-      if let error = error as NSError? {
-        state.withLock { $0.error = (error.code, error.localizedDescription) }
+/// A TCP connection with a time by which everything must be done.
+private final class Connection {
+  private let descriptor: Int32
+  private let deadline: ContinuousClock.Instant
+  private(set) var received: [UInt8] = []
+  private static let longestAnswer = 1 << 28
+
+  init(
+    host: String, port: Int, deadline: ContinuousClock.Instant
+  ) throws(EndpointExchange.Fault) {
+    self.deadline = deadline
+    var hints = addrinfo()
+    hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+    var list: UnsafeMutablePointer<addrinfo>?
+    let code = getaddrinfo(host, "\(port)", &hints, &list)
+    guard code == 0 else { throw .broken("\(host): \(String(cString: gai_strerror(code)))") }
+    defer { freeaddrinfo(list) }
+    var reason = "no address"
+    var next = list
+    while let entry = next {
+      switch try Self.connect(to: entry.pointee, deadline) {
+      case .success(let descriptor):
+        self.descriptor = descriptor
+        return
+      case .failure(let code): reason = String(cString: strerror(code.value))
       }
-      done.signal()
+      next = entry.pointee.ai_next
     }
+    throw .broken("cannot connect to \(host), port \(port): \(reason)")
+  }
 
-    func urlSession(
-      _ session: URLSession, task: URLSessionTask,
-      willPerformHTTPRedirection response: HTTPURLResponse, newRequest request: URLRequest,
-      completionHandler: @escaping (URLRequest?) -> Void
-    ) {
-      completionHandler(nil)
+  deinit { close(descriptor) }
+
+  private struct Code: Error { let value: Int32 }
+
+  private static func connect(
+    to address: addrinfo, _ deadline: ContinuousClock.Instant
+  ) throws(EndpointExchange.Fault) -> Result<Int32, Code> {
+    let kind = address.ai_socktype | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+    let descriptor = socket(address.ai_family, kind, 0)
+    guard descriptor >= 0 else { return .failure(Code(value: errno)) }
+    guard Glibc.connect(descriptor, address.ai_addr, address.ai_addrlen) != 0 else {
+      return .success(descriptor)
+    }
+    var code = errno
+    if code == EINPROGRESS {
+      do throws(EndpointExchange.Fault) {
+        try wait(descriptor, for: POLLOUT, until: deadline)
+      } catch {
+        close(descriptor)
+        throw error
+      }
+      var size = socklen_t(MemoryLayout<Int32>.size)
+      getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &size)
+    }
+    if code == 0 { return .success(descriptor) }
+    close(descriptor)
+    return .failure(Code(value: code))
+  }
+
+  /// Waits until the connection can be read or written, or has failed.
+  private static func wait(
+    _ descriptor: Int32, for event: Int32, until deadline: ContinuousClock.Instant
+  ) throws(EndpointExchange.Fault) {
+    while true {
+      let left = (deadline - .now) / .milliseconds(1)
+      guard left > 0 else { throw .timedOut }
+      var state = pollfd(fd: descriptor, events: Int16(event), revents: 0)
+      if poll(&state, 1, Int32(min(left.rounded(.up), 1e6))) > 0 { return }
+    }
+  }
+
+  func send(_ bytes: [UInt8]) throws(EndpointExchange.Fault) {
+    var sent = 0
+    while sent < bytes.count {
+      try Self.wait(descriptor, for: POLLOUT, until: deadline)
+      let count = bytes[sent...].withUnsafeBytes {
+        Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+      }
+      if count > 0 {
+        sent += count
+      } else if errno != EAGAIN && errno != EINTR {
+        throw .broken("cannot send: \(String(cString: strerror(errno)))")
+      }
+    }
+  }
+
+  /// Reads some more; false at the end of the stream.
+  func receive() throws(EndpointExchange.Fault) -> Bool {
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      try Self.wait(descriptor, for: POLLIN, until: deadline)
+      let count = recv(descriptor, &buffer, buffer.count, 0)
+      if count > 0 {
+        received += buffer[..<count]
+        guard received.count <= Self.longestAnswer else {
+          throw .broken("the answer is longer than \(Self.longestAnswer) bytes")
+        }
+        return true
+      }
+      if count == 0 { return false }
+      guard errno == EAGAIN || errno == EINTR else {
+        throw .broken("cannot receive: \(String(cString: strerror(errno)))")
+      }
     }
   }
 }
