@@ -142,17 +142,17 @@ import Testing
 
 /// Input on which an on-line stage could stumble.
 @Suite struct GameBadInputTests {
-  /// All responses identical: the run says so, ends, and changes nothing that it should not.
+  /// No two responses differ to the judge: the run says so, ends, and changes nothing that it should not.
   @Test(arguments: ["gpo", "rejection-sampling"])
-  func identicalResponsesAreSaidAndTeachNothing(_ kind: String) throws {
+  func responsesThatAllTieAreSaidAndTeachNothing(_ kind: String) throws {
     let (world, folder) = (try TinyWorld.shared(), try TemporaryFolder())
     let warnings = Warnings()
     try runTiny(
       GameRecipe.yaml(
         world, kind,
         """
-        \(GameRecipe.polite), prompts: ['\(world.data("prompts.jsonl"))'], iterations: 2,
-            prompts_per_iteration: 4, sampling: {max_new_tokens: 8, temperature: 0.01}
+        judge: {rule: regex, pattern: 'no such answer'}, prompts: ['\(world.data("prompts.jsonl"))'],
+            iterations: 2, prompts_per_iteration: 4, sampling: {max_new_tokens: 8}
         """), in: folder.url, observers: [warnings])
     let flat = try folder.series(kind == "gpo" ? "gpo/flat_groups" : "rejection/flat_groups", kind)
     #expect(flat == [1, 1])
@@ -171,8 +171,8 @@ import Testing
         GameRecipe.yaml(
           world, "label-pairs",
           """
-          \(GameRecipe.polite), prompts: ['\(world.data("prompts.jsonl"))'], max_rows: 4,
-              sampling: {max_new_tokens: 8, temperature: 0.01}
+          judge: {rule: regex, pattern: 'no such answer'}, prompts: ['\(world.data("prompts.jsonl"))'],
+              max_rows: 4, sampling: {max_new_tokens: 8}
           """), in: folder.url)
       Issue.record("nothing was refused")
     } catch {

@@ -219,8 +219,9 @@ import Testing
       expected: "r.yaml: stages.all-types.seeds: expected a list of different integers, found "
         + "[1, 1] (line 5)"),
     .init(
-      yaml: stage + "seeds: 3",
-      expected: "r.yaml: stages.all-types.seeds: expected a list, found the integer 3 (line 4)"),
+      yaml: stage + "seeds: [a]",
+      expected: "r.yaml: stages.all-types.seeds.0: expected an integer, found the text 'a' "
+        + "(line 4)"),
     .init(
       yaml: stage + "seeds: [3]\n    seed: 3",
       expected: "r.yaml: stages.all-types: expected either 'seed' or 'seeds', found both (line 5)"),

@@ -38,7 +38,9 @@ enum ConfigurationDecoder {
       try section.validate()
     } catch let problem as ConfigurationProblem {
       let fields = snakeCase(problem.field).split(separator: ".").map(String.init)
-      let place = fields.reduce(node as ConfigurationNode?) { $0?[$1] }?.place ?? node.place
+      // A default that does not do stands nowhere; what should have said more does.
+      let written = fields.reduce(node as ConfigurationNode?) { $0?[$1] }?.place
+      let place = written.flatMap { $0 == .defaults ? nil : $0 } ?? node.place
       throw RecipeError(
         .refused(expected: problem.expected, found: problem.found), path: path + fields,
         place: place)

@@ -15,7 +15,10 @@ enum StageSeeds {
     var result: [ConfigurationNode.Entry] = []
     for entry in stages {
       let value = naming(groups, in: entry.value)
-      guard let fields = value.entries, let field = fields.first(where: { $0.key == key }) else {
+      // A number is a setting of the stage's own: how often it trains.
+      guard let fields = value.entries, let field = fields.first(where: { $0.key == key }),
+        case .list = field.value.content
+      else {
         result.append(.init(key: entry.key, value: value, place: entry.place))
         continue
       }
