@@ -241,7 +241,10 @@ import Testing
     #expect(try EndpointAddress(address, allowsRemote: true).text == address)
   }
 
-  @Test(arguments: ["", "judge", "https://127.0.0.1/", "ftp://127.0.0.1/x", "file:///etc/passwd", "http://", "http:///x"])
+  @Test(arguments: [
+    "", "judge", "https://127.0.0.1/", "ftp://127.0.0.1/x", "file:///etc/passwd", "http://",
+    "http:///x",
+  ])
   func whatIsNoAddressIsRefused(_ address: String) {
     #expect(throws: JudgeEndpointError.self) { try EndpointAddress(address, allowsRemote: true) }
   }

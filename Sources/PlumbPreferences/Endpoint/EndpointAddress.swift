@@ -19,7 +19,8 @@ public struct EndpointAddress: Hashable, Sendable {
       throw .invalidAddress(endpoint: text, reason: "no address")
     }
     guard scheme == "http" else {
-      throw .invalidAddress(endpoint: text, reason: "the scheme '\(scheme)', and an endpoint is asked in plain HTTP")
+      throw .invalidAddress(
+        endpoint: text, reason: "the scheme '\(scheme)'; endpoints are asked in plain HTTP")
     }
     guard let host = url.host, !host.isEmpty else {
       throw .invalidAddress(endpoint: text, reason: "no host")

@@ -44,7 +44,8 @@ struct HTTPResponse {
   }
 
   /// The chunks of a body end to end; nil while the last one is not there.
-  private static func joined(_ bytes: ArraySlice<UInt8>) throws(EndpointExchange.Fault) -> [UInt8]? {
+  private static func joined(_ bytes: ArraySlice<UInt8>) throws(EndpointExchange.Fault) -> [UInt8]?
+  {
     let newline = Array("\r\n".utf8)
     var rest = bytes
     var body: [UInt8] = []
