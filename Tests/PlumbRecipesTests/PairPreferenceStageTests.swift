@@ -58,8 +58,15 @@ import Testing
       "gpo: {policy: '\(world("sft"))', judge: '\(judge)', iterations: 2, responses: 3, "
         + "prompts_per_iteration: 8, \(prompts), optimizer: {learning_rate: 0.001}}", "gpo")
     #expect(!summary.figures.isEmpty)
-    #expect(throws: RunError.self) {
+    // PPO needs one number for each response, and is told how to get it.
+    let error = #expect(throws: PreferenceError.self) {
       try run("ppo: {policy: '\(world("sft"))', reward: '\(judge)', \(prompts)}", "ppo")
     }
+    #expect("\(try #require(error))".contains("preference_reward: opponents"))
+    let rewarded = try run(
+      "ppo: {policy: '\(world("sft"))', reward: {model: '\(judge)', preference_reward: opponents}, "
+        + "updates: 2, prompts_per_update: 8, responses_per_prompt: 3, normalize_rewards: false, "
+        + "\(prompts)}", "ppo-opponents")
+    #expect(!rewarded.figures.isEmpty)
   }
 }

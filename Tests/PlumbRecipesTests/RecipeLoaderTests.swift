@@ -242,7 +242,8 @@ import Testing
         + "(line 1)"),
     .init(
       yaml: "stages: {walk: {}}",
-      expected: "r.yaml: name: expected a name of letters, digits, '-', '_' and '.', found ''"),
+      expected: "r.yaml: name: expected a name of letters, digits, '-', '_' and '.', found '' "
+        + "(line 1)"),
     .init(
       yaml: "name: a/b\nstages: {walk: {}}",
       expected: "r.yaml: name: expected a name of letters, digits, '-', '_' and '.', found 'a/b' "

@@ -150,8 +150,9 @@ import Testing
     try runTiny(yaml, in: folder.url.appending(path: "run"), observers: [warnings])
     // 128 positions less 8 new tokens less two end marks.
     let tooLong = lengths.count { $0 > 118 }
-    #expect(warnings.texts.count == 1)
-    #expect(warnings.texts.first?.hasPrefix("\(tooLong) prompts left out") == true)
+    let leftOut = warnings.texts.filter { $0.contains("prompts left out") }
+    #expect(leftOut.count == 1)
+    #expect(leftOut.first?.hasPrefix("\(tooLong) prompts left out") == true)
   }
 
   private final class Warnings: RunObserver {

@@ -134,7 +134,7 @@ final class WatchedRun: RunObserver {
     interrupted: @escaping () -> Bool = { false }
   ) throws -> RunSummary {
     let registry = StageRegistry([WatchedStage.self])
-    let yaml = "name: watch\nseed: 1\nthreads: 1\nstages:\n  story: {kind: watched, \(settings)}\n"
+    let yaml = "name: watch\nseed: 1\nthreads: 2\nstages:\n  story: {kind: watched, \(settings)}\n"
     return try Runner(
       try registry.loader.load(yaml: yaml), registry: registry, directory: folder, mode: mode,
       observers: [self], interrupted: interrupted

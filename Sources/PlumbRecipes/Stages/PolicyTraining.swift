@@ -187,8 +187,9 @@ func modelJudge(
 func modelJudge(
   _ folder: URL, name: String, stage: String, policy: ConversationEncoder
 ) throws -> (judge: any Judge, configuration: DecoderConfiguration) {
-  let encoder = try ConversationEncoder.load(from: folder)
+  // The model first: what is wrong with a folder that is none, such as an adapter, is said by its reader.
   let model = try loadPreferenceModel(directory: folder)
+  let encoder = try ConversationEncoder.load(from: folder)
   try requireFit(
     name, stage: stage, configuration: model.decoder.configuration, encoder: encoder, longest: 0)
   let judge: any Judge =

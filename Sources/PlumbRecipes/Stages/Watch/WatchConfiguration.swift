@@ -64,7 +64,7 @@ public struct WatchConfiguration: ConfigurationSection {
   }
 
   /// What the watch reads: the held-out judge, if there is one.
-  var inputs: [String] { heldOut.inputs }
+  var inputs: [String] { heldOut.isEmpty ? [] : heldOut.inputs }
 
   /// Refuses a held-out judge that is the training judge, or made of the same models.
   ///
