@@ -1,4 +1,4 @@
-public import PlumbTensors
+import PlumbTensors
 
 /// A mean over trainings and prompts, with an interval that owns to both.
 ///
