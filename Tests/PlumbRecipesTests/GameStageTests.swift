@@ -193,6 +193,9 @@ enum GameRecipe {
     let answers = lines.filter { $0["policy"] as? String == "best" }
       .compactMap { $0["responses"] as? [String] }
     #expect(answers.count > 5 && answers.allSatisfy { $0.count == 2 })
+    // Two answers to each prompt, each chosen among four samples.
+    let judged = summary.figures["compare/best/judged_responses"]?.value
+    #expect(judged == Double(answers.count * 2 * 4))
   }
 
   /// An exact match reads the answers that came with the prompts, from the file to the judge.

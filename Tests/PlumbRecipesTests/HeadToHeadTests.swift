@@ -102,8 +102,8 @@ import Testing
     let figures = methods.figures(isFurther: false)
     #expect(
       figures.map(\.name) == [
-        "ppo/win_rate_vs_sft", "ppo/win_rate_vs_dpo", "ppo/lc_win_rate_vs_sft", "ppo/kl_from_sft",
-        "ppo/mean_length",
+        "ppo/win_rate_vs_sft", "ppo/win_rate_vs_dpo", "ppo/lc_win_rate_vs_sft",
+        "ppo/lc_win_rate_vs_dpo", "ppo/kl_from_sft", "ppo/mean_length",
       ])
     #expect(figures.last?.value == 4 && figures.first?.sampleSize == 16)
     #expect(methods.wins.map(\.name) == ["ppo", "dpo"])
@@ -112,6 +112,43 @@ import Testing
         answers([("sft", lengths), ("dpo", lengths)]),
         judged: lengths.map { _ in Judgement(scores: [0, 1], source: "j") }, judge: "j", seed: 1
       ).methods == nil)
+  }
+
+  /// A duel is won or lost by the method over its seeds, at its own length and at an equal one.
+  @Test func aDuelIsAClaimForEachJudge() throws {
+    let lengths = [Int](repeating: 4, count: 12)
+    let judged = lengths.indices.map { prompt in
+      Judgement(scores: [0, 2, prompt == 0 ? 0 : 2, 1], source: "j")
+    }
+    let runs = answers([
+      ("sft", lengths), ("ppo-seed1", lengths), ("ppo-seed2", lengths), ("dpo", lengths),
+    ])
+    let heads = ["j", "k"].map { HeadToHead(runs, judged: judged, judge: $0, seed: 3) }
+    var duel = Duel()
+    (duel.policy, duel.over, duel.paper) = ("ppo", "dpo", "24 of 24 comparisons")
+    let claims = duel.claims(heads)
+    #expect(
+      claims.map(\.name) == [
+        "ppo beats dpo under 'j' (lower end of the 95 % interval)",
+        "ppo beats dpo at equal length under 'j' (lower end of the 95 % interval)",
+        "ppo beats dpo under 'k' (lower end of the 95 % interval)",
+        "ppo beats dpo at equal length under 'k' (lower end of the 95 % interval)",
+      ])
+    let method = try #require(heads[0].methods).rates[1][3].interval.lower
+    #expect(claims.map(\.measured)[0] == method && method > 0.5 && method < 1)
+    let outcomes = claims.map(\.held)
+    #expect(outcomes == [true, true, true, true])
+    #expect(claims[0].paper == "24 of 24 comparisons")
+    // A single run by its name; and the other way round, which is lost.
+    (duel.policy, duel.over, duel.paper) = ("dpo", "ppo-seed1", "")
+    let lost = duel.claims([heads[0]])
+    #expect(lost.count == 2 && lost[0].measured == 0 && lost[0].paper == nil)
+    #expect(!lost[0].held && !lost[1].held)
+
+    try duel.requireContestants(["sft", "ppo-seed1", "dpo"])
+    #expect(throws: ConfigurationProblem.self) { try duel.requireContestants(["sft", "dpo"]) }
+    duel.over = "dpo"
+    #expect(throws: ConfigurationProblem.self) { try duel.validate() }
   }
 
   /// The same in a run: two held-out judges, what each policy cost, and the frontier.
@@ -130,11 +167,13 @@ import Testing
     let tokens = try #require(figures["ppo/training_tokens"])
     #expect(tokens.sampleSize == 10 && tokens.value > 10 * 32 * 3 * 10)
     #expect(tokens.value == tokens.value.rounded())
+    #expect(figures["ppo/judged_responses"]?.value == 10 * 32 * 1)
+    #expect(figures["dpo/judged_responses"] == nil)
     let report = try String(
       contentsOf: world.directory.appending(path: "report.html"), encoding: .utf8)
     for text in [
       "Head to head", "at equal length", "win rate over sft against KL",
-      "What training cost on this machine", "strict cycles",
+      "What each policy cost on this machine", "strict cycles",
     ] { #expect(report.contains(text), "\(text)") }
   }
 }

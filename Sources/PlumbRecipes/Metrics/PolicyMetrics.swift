@@ -2,6 +2,10 @@ extension MetricTable {
   /// What policies write, on-line and off-line.
   static let policyMetrics: [MetricEntry] = [
     MetricEntry(
+      "judge/responses", unit: "responses", over: "sum over the round", mask: "all responses",
+      trl: .none("not counted"), stages: onlineStages,
+      "Responses that the judge was asked about, those of prompts that it left out included."),
+    MetricEntry(
       "judge/skipped_groups", unit: "prompts", over: "sum over the round", mask: "all prompts",
       .lower, trl: .none("no such guard"), stages: onlineStages + ["label-pairs"],
       "Prompts left out of the round because the judge failed on them or gave scores that are not finite."

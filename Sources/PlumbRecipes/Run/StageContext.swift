@@ -147,6 +147,14 @@ public final class StageContext {
       .filter { $0.stage == name }.map { ($0.step, $0.values) }
   }
 
+  /// What an earlier stage of this run measured at each step; none for a path.
+  func metrics(of earlier: String) throws -> [(step: Int, values: [String: Double])] {
+    guard inputs.stageName(in: earlier) != nil else { return [] }
+    let log = try artifact(earlier).appending(path: RunLayout.metricsName)
+    guard FileManager.default.fileExists(atPath: log.path) else { return [] }
+    return try MetricsLog.lines(of: log).map { ($0.step, $0.values) }
+  }
+
   /// What an earlier stage measured; nil where `earlier` is a path.
   public func figures(of earlier: String) throws -> [Figure]? {
     let record = try artifact(earlier).appending(path: RunLayout.stageRecordName)

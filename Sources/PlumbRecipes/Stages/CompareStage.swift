@@ -38,6 +38,8 @@ public struct CompareConfiguration: StageConfiguration {
   public var samples = 8
   /// How many of the policies must beat the baseline beyond their interval.
   public var winnersExpected = 2
+  /// Policies that are expected to win over others than the baseline.
+  public var duels: [Duel] = []
 
   /// The defaults.
   public init() {}
@@ -61,6 +63,10 @@ public struct CompareConfiguration: StageConfiguration {
     try require(
       "best_of", Set(names).count == names.count || bestOf.isEmpty, "names that differ",
       names.joined(separator: ", "))
+    for duel in duels {
+      try duel.validate()
+      try duel.requireContestants(names)
+    }
     try require("prompts", !prompts.isEmpty, "at least one file", "none")
     try require(
       "max_prompts", (0...1_000_000).contains(maxPrompts), "an integer from 0 to 1000000",
@@ -72,7 +78,7 @@ public struct CompareConfiguration: StageConfiguration {
 
 /// Answers the same held-out prompts with every policy and lets a held-out judge compare them.
 struct CompareStage: Stage {
-  static let revision = 2
+  static let revision = 3
 
   let configuration: CompareConfiguration
 
@@ -170,7 +176,11 @@ struct CompareStage: Stage {
     ]
     let frontier = KLFrontier(kl: comparison.answers.indices.map(comparison.kl))
     blocks.append(.charts(heads.map(frontier.winRates) + comparison.frontiers))
-    let costs = try configuration.policies.compactMap { try PolicyCosts(context, $0) }
+    let costs =
+      try configuration.policies.compactMap { try PolicyCosts(context, $0) }
+      + configuration.bestOf.map {
+        PolicyCosts($0, answers: comparison.promptCount * configuration.responses)
+      }
     if let table = PolicyCosts.table(costs) { blocks.append(.table(table)) }
     var pairs: [ReportBlock] = [
       .paragraph(
@@ -214,14 +224,14 @@ struct CompareStage: Stage {
           "policies that beat \(configuration.baseline) beyond the 95 % interval",
           measured: Double(beaten.count { $0.lower > 0.5 }), .atLeast,
           Double(configuration.winnersExpected))
-      ] + (try gainClaims(context))
+      ] + configuration.duels.flatMap { $0.claims(heads) } + (try gainClaims(context))
     return StageResult(
       figures: comparison.figures
         + heads.enumerated().flatMap { $0.element.figures(isFurther: $0.offset > 0) }
         + heads.enumerated().flatMap {
           $0.element.methods?.figures(isFurther: $0.offset > 0) ?? []
         }
-        + costs.compactMap(\.figure),
+        + costs.flatMap(\.figures),
       claims: claims,
       tables: [preferences, policies].compactMap { $0 } + methods.map(\.table) + heads.map(\.table),
       sections: sections)

@@ -61,13 +61,7 @@ struct PPOLearners {
         actor, buffer: buffer, places: part, minibatch: minibatch, options: options, into: &mean)
     }
     var statistics = mean.means
-    if configuration.ratioThreshold > 0 {
-      let ratio = statistics["val/ratio"] ?? 1
-      let isOutside =
-        !(ratio <= configuration.ratioThreshold && ratio >= 1 / configuration.ratioThreshold)
-      statistics["policy/guarded_steps"] = isOutside ? 1 : 0
-      if isOutside { return statistics }
-    }
+    if configuration.settings.ratioGuard.holdsBack(&statistics) { return statistics }
     return statistics.merging(move(&actor)) { first, _ in first }
   }
 

@@ -103,29 +103,16 @@ public struct PPOTrainer {
   private mutating func improvePolicy(
     _ buffer: RolloutBuffer, _ passes: [[Minibatch]], update: Int
   ) throws -> [String: Double] {
-    var mean = StatisticsMean()
-    var steps = 0
-    var options = PPOLearners.StepOptions(
-      klCoefficient: controller.coefficient, isFirst: true)
-    passes: for minibatches in passes {
-      for minibatch in minibatches {
-        let statistics = try learners.step(
-          &actor, buffer: buffer, minibatch: minibatch, options: options)
-        options.isFirst = false
-        mean.add(statistics, count: 1)
-        if let ratio = statistics["val/ratio"], statistics["policy/guarded_steps"] == 1 {
-          guard configuration.onRatio == .stop else { continue }
-          stopReason =
-            "the mean ratio of update \(update) is \(ratio); expected at most "
-            + "\(configuration.ratioThreshold) and at least its inverse (ratio_threshold)"
-          break passes
-        }
-        steps += 1
-        let moved = statistics["policy/approxkl_k3_avg"] ?? 0
-        if configuration.maxPolicyKL > 0, moved > configuration.maxPolicyKL { break passes }
-      }
+    let passing = PolicyPasses(
+      ratio: configuration.settings.ratioGuard, maxPolicyKL: configuration.maxPolicyKL)
+    let coefficient = controller.coefficient
+    let found = try passing.run(passes, update: update) { minibatch, isFirst in
+      try learners.step(
+        &actor, buffer: buffer, minibatch: minibatch,
+        options: PPOLearners.StepOptions(klCoefficient: coefficient, isFirst: isFirst))
     }
-    return mean.means.merging(["optimizer_steps": Double(steps)]) { $1 }
+    stopReason = found.stopReason
+    return found.metrics
   }
 
   /// All passes with the value loss alone.
@@ -149,7 +136,7 @@ public struct PPOTrainer {
     var rewards = tokenRewards(
       logprobs: places.map { buffer[$0].behaviourLogprobs },
       referenceLogprobs: places.map { buffer[$0].referenceLogprobs },
-      scores: try configuration.shaping.rewards(of: buffer),
+      scores: try configuration.settings.shaping.rewards(of: buffer),
       klCoefficient: inRewards ? Float(controller.coefficient) : 0,
       estimator: configuration.klEstimator)
     let rlhf = rewards.reduce(0.0) { $0 + $1.reduce(0.0) { $0 + Double($1) } }

@@ -126,7 +126,8 @@ struct ZeroShotStage: Stage {
     return try ResponseLikelihoods(
       pairs, under: model, tokenBudget: configuration.microBatchTokens
     ) { done in
-      context.progress(done, of: pairs.count)
+      // The preference model reads the same pairs after it.
+      context.progress(done, of: 2 * pairs.count)
       try context.stopIfInterrupted()
     }
   }
@@ -135,10 +136,14 @@ struct ZeroShotStage: Stage {
     let folder = try context.artifact(configuration.model)
     let encoder = try ConversationEncoder.load(from: folder)
     let pairs = try groups(rows, encoder, form: .scored)
-    return try loadPreferenceModel(directory: folder)
-      .logOdds(
-        pairs: pairs.map { PreferenceGroup($0) }, tokenBudget: configuration.microBatchTokens
-      ).map(hit)
+    var done = pairs.count
+    return try PreferenceEvaluation(
+      model: loadPreferenceModel(directory: folder), pairs: pairs.map { PreferenceGroup($0) },
+      tokenBudget: configuration.microBatchTokens
+    ) { more in
+      done += more
+      context.progress(done, of: 2 * pairs.count)
+    }.logOdds.map(hit)
   }
 
   /// Every row as ids, in order; a row that leaves nothing to compare is an error.

@@ -12,8 +12,8 @@ struct MethodComparison {
   let members: [[Int]]
   /// Win rate of method i over method j, [M][M]; runs of one number play each other.
   let rates: [[CrossedMean]]
-  /// Win rates over the baseline at equal length, all runs together; the baseline's own is first.
-  let controlled: [LengthControlledWinRate]
+  /// The same at equal length, [M][M], all runs together.
+  let controlled: [[LengthControlledWinRate]]
   /// Mean log-ratio to the baseline, nats per response.
   let kl: [CrossedMean]
   /// Mean length, tokens.
@@ -55,9 +55,11 @@ struct MethodComparison {
       }
     }
     controlled = members.map { own in
-      let runs = own.map { comparisons($0, 0) }
-      return LengthControlledWinRate(
-        byPrompt: judged.indices.map { prompt in runs.flatMap { $0[prompt] } }, seed: seed)
+      members.map { other in
+        let runs = pairs(own, other).map { a, b in comparisons(a, b) }
+        return LengthControlledWinRate(
+          byPrompt: judged.indices.map { prompt in runs.flatMap { $0[prompt] } }, seed: seed)
+      }
     }
     func crossed(_ values: (Int) -> [[Double]]) -> [CrossedMean] {
       members.map { runs in
@@ -92,11 +94,12 @@ struct MethodComparison {
       var figures = names.indices.filter { $0 != own }.map { other in
         figure("win_rate_vs_\(names[other])\(suffix)", rates[own][other])
       }
-      let fair = controlled[own]
-      figures.append(
-        Figure(
-          "\(names[own])/lc_win_rate_vs_\(names[0])\(suffix)", fair.rate,
-          interval: fair.interval.range, sampleSize: fair.comparisons))
+      figures += names.indices.filter { $0 != own }.map { other in
+        let fair = controlled[own][other]
+        return Figure(
+          "\(names[own])/lc_win_rate_vs_\(names[other])\(suffix)", fair.rate,
+          interval: fair.interval.range, sampleSize: fair.comparisons)
+      }
       guard !isFurther else { return figures }
       return figures + [
         figure("kl_from_\(names[0])", kl[own], unit: "nats/response"),
@@ -113,7 +116,7 @@ struct MethodComparison {
         "KL (nats)", "length (tokens)",
       ],
       rows: names.indices.dropFirst().map { method in
-        let (rate, fair) = (rates[method][0], controlled[method])
+        let (rate, fair) = (rates[method][0], controlled[method][0])
         return [
           names[method], "\(members[method].count)",
           NumberText.interval(rate.value, [rate.interval.lower, rate.interval.upper]),

@@ -1,18 +1,20 @@
 import Foundation
 
-/// What the training of a policy cost: time and tokens of the steps that made it.
+/// What a policy cost: time, tokens and judged responses of the steps that made it.
 struct PolicyCosts {
-  /// The policy as the recipe names it.
+  /// The policy as the report names it.
   let name: String
-  /// Steps.
+  /// Steps; 0 where nothing was trained.
   let steps: Int
   /// Tokens that the stage worked on, sampling and every pass counted; nil where it does not tell.
   let tokens: Int?
+  /// Responses that its judge was asked about; nil for a stage without a judge.
+  let judged: Int?
   /// Seconds of wall-clock time; differs from run to run, so it enters no figure.
-  let seconds: Double
+  let seconds: Double?
 
-  /// Reads what a stage of this run left in `timings.jsonl`; nil for a path and for a stage without
-  /// steps.
+  /// Reads what a stage of this run left in `timings.jsonl` and `metrics.jsonl`; nil for a path and for
+  /// a stage without steps.
   ///
   /// A step that was done again after a kill counts once: the last time.
   init?(_ context: StageContext, _ name: String) throws {
@@ -27,27 +29,46 @@ struct PolicyCosts {
       step["tokens_per_second"].map { Int(($0 * max(step["seconds"] ?? 0, 1e-9)).rounded()) }
     }
     tokens = counts.count == last.count ? counts.reduce(0, +) : nil
+    let asked = try context.metrics(of: name).compactMap { $0.values["judge/responses"] }
+    judged = asked.isEmpty ? nil : Int(asked.reduce(0, +))
   }
 
-  /// The tokens, which every run of the recipe has in common.
-  var figure: Figure? {
-    tokens.map {
-      Figure("\(name)/training_tokens", Double($0), unit: "tokens", sampleSize: steps)
-    }
+  /// A contestant that trains nothing and chooses each of its answers among n.
+  init(_ contestant: BestOfPolicy, answers: Int) {
+    name = contestant.title
+    steps = 0
+    tokens = nil
+    judged = answers * contestant.n
+    seconds = nil
+  }
+
+  /// What every run of the recipe has in common.
+  var figures: [Figure] {
+    [
+      tokens.map {
+        Figure("\(name)/training_tokens", Double($0), unit: "tokens", sampleSize: steps)
+      },
+      judged.map {
+        Figure("\(name)/judged_responses", Double($0), unit: "responses", sampleSize: steps)
+      },
+    ].compactMap { $0 }
   }
 
   /// The costs of all policies that have some; nil where none has.
   static func table(_ costs: [PolicyCosts]) -> TextTable? {
     guard !costs.isEmpty else { return nil }
     return TextTable(
-      title: "What training cost on this machine",
-      columns: ["policy", "steps", "tokens", "time", "tokens/s"],
-      rows: costs.map { cost in
-        [
-          cost.name, NumberText.grouped(cost.steps),
-          cost.tokens.map { NumberText.grouped($0) } ?? "–", NumberText.duration(cost.seconds),
-          cost.tokens.map { NumberText.short(Double($0) / max(cost.seconds, 1e-9)) } ?? "–",
-        ]
-      })
+      title: "What each policy cost on this machine",
+      columns: ["policy", "steps", "judged responses", "tokens", "time", "tokens/s"],
+      rows: costs.map(\.cells))
+  }
+
+  private var cells: [String] {
+    let rate = tokens.flatMap { tokens in seconds.map { Double(tokens) / max($0, 1e-9) } }
+    return [
+      name, steps > 0 ? NumberText.grouped(steps) : "–",
+      judged.map { NumberText.grouped($0) } ?? "–", tokens.map { NumberText.grouped($0) } ?? "–",
+      seconds.map { NumberText.duration($0) } ?? "–", rate.map { NumberText.short($0) } ?? "–",
+    ]
   }
 }

@@ -5,28 +5,17 @@ public import PlumbObjectives
 import PlumbRollouts
 
 /// Settings of GPO and of SPPO, its bounded sibling.
+@dynamicMemberLookup
 public struct GPOConfiguration: StageConfiguration {
   /// The name of these stages in a recipe, under `kind:`.
   public static let kind = "gpo"
 
-  /// The policy to start from.
-  public var policy = ""
-  /// The judge: a general preference model, or any other.
-  public var judge = JudgeChoice()
-  /// Files of prompts.
-  public var prompts: [String] = []
+  /// What GPO and rejection sampling have in common.
+  public var settings = JudgedRoundsSettings()
   /// Log-odds as they are (GPO) or probabilities (SPPO).
   public var loss = GameLoss.gpo
-  /// Rounds.
-  public var iterations = 6
-  /// Prompts in one round.
-  public var promptsPerIteration = 32
-  /// Responses to each prompt, K; each is held against all K.
-  public var responses = 4
   /// The responses to each prompt that are learnt from.
   public var trainOn = GameResponses.all
-  /// How responses are sampled.
-  public var sampling = SamplingConfiguration()
   /// The step size of the game is 1 / beta.
   public var beta = 1.0
   /// The policy that log-ratios are taken to.
@@ -41,35 +30,24 @@ public struct GPOConfiguration: StageConfiguration {
   public var lengthExponent = 1.0
   /// The largest size of a target log-ratio, in nats; 0 for no bound.
   public var targetBound = 0.0
-  /// Passes over the responses of a round.
-  public var epochs = 1
   /// Prompts in one optimizer step.
   public var batchPrompts = 8
-  /// Tokens that go through the model at once.
-  public var microBatchTokens = 8192
-  /// Rounds between checkpoints.
-  public var checkpointEvery = 1
-  /// Alarms, tables of samples and saved rollouts.
-  public var watch = WatchConfiguration()
-  /// The adapter to train in place of all weights.
-  public var lora = AdapterConfiguration()
-  /// The optimizer; its schedule runs over all optimizer steps.
-  public var optimizer = OptimizerConfiguration()
 
   /// The defaults.
   public init() {}
 
+  /// The settings in common, as if they were the configuration's own.
+  public subscript<Value>(dynamicMember field: WritableKeyPath<JudgedRoundsSettings, Value>)
+    -> Value
+  {
+    get { settings[keyPath: field] }
+    set { settings[keyPath: field] = newValue }
+  }
+
   /// Refuses values that cannot be meant; throws `ConfigurationProblem`.
   public func validate() throws {
-    try require("policy", !policy.isEmpty, "a stage or a model folder", "nothing")
-    try judge.validate("judge")
-    try watch.requireHeldOut(from: judge)
-    try require("prompts", !prompts.isEmpty, "at least one file", "none")
-    try require("responses", (2...1000).contains(responses), "an integer from 2 to 1000", responses)
-    for (name, value) in [
-      ("iterations", iterations), ("prompts_per_iteration", promptsPerIteration),
-      ("epochs", epochs), ("batch_prompts", batchPrompts), ("micro_batch_tokens", microBatchTokens),
-    ] { try requireCount(name, value) }
+    try settings.validate()
+    try requireCount("batch_prompts", batchPrompts)
     try requirePositive("beta", beta)
     try require(
       "target_bound", (0...1e6).contains(targetBound), "a number from 0 to 1000000", targetBound)
@@ -113,10 +91,7 @@ struct GPOStage: Stage {
 
   static var revision: Int { 2 }
 
-  var inputs: [String] {
-    [configuration.policy] + configuration.judge.inputs + configuration.prompts
-      + configuration.watch.inputs
-  }
+  var inputs: [String] { configuration.settings.inputs }
 
   func plan(_ context: PlanContext) throws -> StagePlan {
     let responses =
@@ -130,27 +105,12 @@ struct GPOStage: Stage {
   }
 
   func run(_ context: StageContext) throws -> StageResult {
-    let (start, encoder) = try loadPolicy(
-      context, configuration.policy, adapter: configuration.lora)
-    let judge = try recipeJudge(configuration.judge, context: context, policy: encoder)
-    let watch = try RolloutWatch(
-      configuration.watch, updates: configuration.iterations, context: context, encoder: encoder)
-    let prompts = try policyPrompts(
-      context, configuration.prompts, encoder: encoder,
-      models: [start.configuration] + judge.readers + watch.readers,
-      newTokens: configuration.sampling.maxNewTokens)
+    let start = try configuration.settings.start(context)
     var trainer = GameTrainer(
-      configuration, policy: start, prompts: prompts.count, seed: context.seed,
+      configuration, policy: start.policy, prompts: start.prompts.count, seed: context.seed,
       warn: context.warn)
-    let watched = try runWatched(
-      &trainer,
-      settings: OnPolicySettings(
-        prompts: prompts, updates: configuration.iterations,
-        promptsPerUpdate: configuration.promptsPerIteration,
-        responsesPerPrompt: configuration.responses, sampling: configuration.sampling,
-        checkpointEvery: configuration.checkpointEvery, passes: configuration.epochs),
-      judge: judge.judge, reference: start, encoder: encoder, context: context, watch: watch)
-    try trainer.trained.write(to: context.directory, encoder: encoder)
+    let watched = try start.train(
+      &trainer, settings: configuration.settings.rounds(start.prompts))
     let loss = configuration.loss.rawValue
     return try policyResult(
       context, trainer.trained,

@@ -7,7 +7,8 @@ struct BlockLearner {
   typealias Update = AdamW.Update
 
   private(set) var optimizer: AdamW
-  private var gradients: GradientBlock
+  /// The gradients added up so far.
+  var gradients: GradientBlock
   private let rates: LearningRates
 
   /// A learner that has not seen a gradient.
@@ -29,11 +30,18 @@ struct BlockLearner {
   mutating func accumulate(_ loss: Tensor) { gradients.accumulate(loss) }
 
   /// The rate of the next step.
-  var learningRate: Float { rates.learningRate(at: optimizer.step) }
+  var learningRate: Float { learningRate(at: nil) }
+
+  /// The rate at a place of the schedule; of the next step where nil.
+  func learningRate(at place: Int?) -> Float {
+    rates.learningRate(at: place ?? optimizer.step)
+  }
 
   /// One optimizer step on the block.
-  mutating func move(_ parameters: inout ParameterBlock) -> Update {
-    optimizer.update(&parameters, gradients: gradients, learningRate: learningRate)
+  ///
+  /// - Parameter place: in the schedule; the number of steps taken where nil.
+  mutating func move(_ parameters: inout ParameterBlock, at place: Int? = nil) -> Update {
+    optimizer.update(&parameters, gradients: gradients, learningRate: learningRate(at: place))
   }
 
   /// Writes the moments.

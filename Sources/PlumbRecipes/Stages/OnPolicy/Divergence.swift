@@ -9,14 +9,6 @@ public enum KLPlace: String, Codable, Sendable, CaseIterable {
   case loss
 }
 
-/// What happens to a minibatch whose mean ratio left its range.
-public enum RatioGuardAction: String, Codable, Sendable, CaseIterable {
-  /// No step is taken on it.
-  case skip
-  /// The stage ends, with its state saved.
-  case stop
-}
-
 extension KLEstimator {
   /// The same estimator as a term of a loss.
   var inLoss: KLLossEstimator {

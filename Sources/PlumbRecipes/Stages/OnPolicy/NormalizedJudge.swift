@@ -50,7 +50,6 @@ struct NormalizedJudge: Judge {
     if !skipped.isEmpty {
       context.warn("\(skipped.count) prompts are left out of the normalisation of scores")
     }
-    try buffer.requireScores()
     self.judge = judge
     normalisation = try RewardNormalisation(
       fitting: try ScoreShaping().rewards(of: buffer))

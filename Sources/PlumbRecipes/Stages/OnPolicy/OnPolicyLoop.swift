@@ -136,17 +136,6 @@ func runOnPolicy<L: OnPolicyLearner>(
   }
 }
 
-/// The same with nothing that watches.
-func runOnPolicy<L: OnPolicyLearner>(
-  _ learner: inout L, settings: OnPolicySettings, judge: any Judge, reference: CausalLM,
-  encoder: ConversationEncoder, context: StageContext
-) throws {
-  var watch: (any RolloutObserver)?
-  try runOnPolicy(
-    &learner, settings: settings, judge: judge, reference: reference, encoder: encoder,
-    context: context, watch: &watch)
-}
-
 private func save(
   _ learner: some OnPolicyLearner, _ watch: (any RolloutObserver)?, to folder: URL
 ) throws {

@@ -8,10 +8,7 @@ import PlumbTokenizers
 struct PolicyGradientStage<Method: PolicyGradientMethod>: Stage {
   let configuration: PolicyGradientConfiguration<Method>
 
-  var inputs: [String] {
-    [configuration.policy] + configuration.reward.inputs + configuration.prompts
-      + configuration.watch.inputs
-  }
+  var inputs: [String] { configuration.settings.inputs }
 
   func plan(_ context: PlanContext) throws -> StagePlan {
     let responses =
@@ -24,30 +21,11 @@ struct PolicyGradientStage<Method: PolicyGradientMethod>: Stage {
   }
 
   func run(_ context: StageContext) throws -> StageResult {
-    let (start, encoder) = try loadPolicy(
-      context, configuration.policy, adapter: configuration.lora)
-    let scorer = try recipeJudge(configuration.reward, context: context, policy: encoder)
-    let watch = try RolloutWatch(
-      configuration.watch, updates: configuration.updates, context: context, encoder: encoder)
-    let settings = OnPolicySettings(
-      prompts: try policyPrompts(
-        context, configuration.prompts, encoder: encoder,
-        models: [start.configuration] + scorer.readers + watch.readers,
-        newTokens: configuration.sampling.maxNewTokens),
-      updates: configuration.updates, promptsPerUpdate: configuration.promptsPerUpdate,
-      responsesPerPrompt: configuration.responsesPerPrompt, sampling: configuration.sampling,
-      checkpointEvery: configuration.checkpointEvery, passes: configuration.epochs,
-      onBadScore: configuration.onBadScore)
-    let judge: any Judge =
-      try configuration.normalizeRewards
-      ? NormalizedJudge(
-        scorer.judge, reference: start, settings: settings, encoder: encoder, context: context)
-      : scorer.judge
-    var trainer = PolicyGradientTrainer(configuration, policy: start, seed: context.seed)
-    let watched = try runWatched(
-      &trainer, settings: settings, judge: judge, reference: start, encoder: encoder,
-      context: context, watch: watch)
-    try trainer.trained.write(to: context.directory, encoder: encoder)
+    let start = try configuration.settings.start(context)
+    let settings = configuration.settings.rounds(start.prompts)
+    let judge = try start.judge(normalized: configuration.normalizeRewards, settings: settings)
+    var trainer = PolicyGradientTrainer(configuration, policy: start.policy, seed: context.seed)
+    let watched = try start.train(&trainer, settings: settings, judge: judge)
     return try policyResult(
       context, trainer.policy,
       responses: configuration.promptsPerUpdate * configuration.responsesPerPrompt,

@@ -21,13 +21,7 @@ extension PolicyGradientTrainer {
       try accumulate(buffer, part, minibatch, isFirst: isFirst, into: &mean)
     }
     var statistics = mean.means
-    if configuration.ratioThreshold > 0 {
-      let ratio = statistics["val/ratio"] ?? 1
-      let isOutside =
-        !(ratio <= configuration.ratioThreshold && ratio >= 1 / configuration.ratioThreshold)
-      statistics["policy/guarded_steps"] = isOutside ? 1 : 0
-      if isOutside { return statistics }
-    }
+    if configuration.settings.ratioGuard.holdsBack(&statistics) { return statistics }
     statistics["learning_rate"] = Double(learner.learningRate)
     let update = policy.parameters.withTrainable { learner.move(&$0) }
     statistics["grad_norm"] = update.gradientNorm

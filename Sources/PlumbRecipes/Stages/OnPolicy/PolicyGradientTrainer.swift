@@ -56,8 +56,7 @@ public struct PolicyGradientTrainer<Method: PolicyGradientMethod> {
   public mutating func improve(
     on buffer: inout RolloutBuffer, reference: CausalLM, update: Int
   ) throws -> [String: Double] {
-    stopReason = nil
-    let scores = try configuration.shaping.rewards(of: buffer)
+    let scores = try configuration.settings.shaping.rewards(of: buffer)
     let all = cut(buffer, chosen: nil, pass: 0, update: update)
     let packing = all.flatMap(\.parts)
     var metrics = ["entropy": fillLogprobs(&buffer, packing: packing)]
@@ -66,38 +65,23 @@ public struct PolicyGradientTrainer<Method: PolicyGradientMethod> {
     let (found, taught) = fillAdvantages(&buffer, scores: scores)
     metrics.merge(found) { $1 }
 
-    // What is left out changes the minibatches; their packing is then another one than that of the
-    // log-probabilities, which must be made again for a ratio of exactly 1.
     let isWhole = taught.count == buffer.responseCount
-    var mean = StatisticsMean()
-    var steps = 0
-    var isFirst = true
-    passes: for pass in 0..<configuration.epochs {
-      let minibatches =
-        pass == 0 && isWhole
-        ? all : cut(buffer, chosen: taught, pass: pass, update: update)
-      if pass == 0, !isWhole, !minibatches.isEmpty {
-        _ = fillLogprobs(&buffer, packing: minibatches.flatMap(\.parts))
-      }
-      for minibatch in minibatches {
-        let statistics = try step(buffer, minibatch, isFirst: isFirst)
-        isFirst = false
-        mean.add(statistics, count: 1)
-        if let ratio = statistics["val/ratio"], statistics["policy/guarded_steps"] == 1 {
-          guard configuration.onRatio == .stop else { continue }
-          stopReason =
-            "the mean ratio of update \(update) is \(ratio); expected at most "
-            + "\(configuration.ratioThreshold) and at least its inverse (ratio_threshold)"
-          break passes
-        }
-        steps += 1
-        let moved = statistics["policy/approxkl_k3_avg"] ?? 0
-        if configuration.maxPolicyKL > 0, moved > configuration.maxPolicyKL { break passes }
-      }
+    let passes = (0..<configuration.epochs).map { pass in
+      pass == 0 && isWhole ? all : cut(buffer, chosen: taught, pass: pass, update: update)
     }
-    metrics.merge(mean.means) { $1 }
-    metrics["optimizer_steps"] = Double(steps)
-    return metrics
+    if !isWhole, !taught.isEmpty {
+      // What is left out changes the packing, in which log-probabilities must be made for a ratio of
+      // exactly 1.
+      _ = fillLogprobs(&buffer, packing: passes[0].flatMap(\.parts))
+    }
+    let passing = PolicyPasses(
+      ratio: configuration.settings.ratioGuard, maxPolicyKL: configuration.maxPolicyKL)
+    let filled = buffer
+    let steps = try passing.run(passes, update: update) { minibatch, isFirst in
+      try step(filled, minibatch, isFirst: isFirst)
+    }
+    stopReason = steps.stopReason
+    return metrics.merging(steps.metrics) { $1 }
   }
 
   /// The minibatches of a pass.

@@ -7,9 +7,7 @@ import PlumbTensors
 struct PolicyOptimizer {
   /// The policy as it is now.
   private(set) var policy: CausalLM
-  private var optimizer: AdamW
-  private var gradients: GradientBlock
-  private let rates: LearningRates
+  private var learner: BlockLearner
 
   /// Starts from a policy.
   ///
@@ -17,28 +15,25 @@ struct PolicyOptimizer {
   init(_ policy: CausalLM, settings: OptimizerConfiguration, steps: Int) {
     self.policy = policy
     self.policy.checkpointsLayers = settings.gradientCheckpointing
-    optimizer = AdamW(settings.adamW, for: policy.parameters.trainable)
-    gradients = GradientBlock(for: policy.parameters.trainable)
-    rates = settings.learningRates(steps: steps)
+    learner = BlockLearner(policy.parameters.trainable, settings: settings, steps: steps)
   }
 
   /// One optimizer step.
   ///
-  /// - Parameter accumulate: adds up the gradient of one batch; what it makes of the policy must be gone when
-  ///   it returns, or the write would copy the weights.
+  /// - Parameters:
+  ///   - place: in the schedule of the learning rate; the number of steps taken where nil.
+  ///   - accumulate: adds up the gradient of one batch; what it makes of the policy must be gone when
+  ///     it returns, or the write would copy the weights.
   /// - Returns: its statistics with `grad_norm` (before clipping), `learning_rate` and `skipped_steps`, 1
   ///   where the step is left out because a gradient was not finite.
   mutating func step(
-    _ accumulate: (CausalLM, inout GradientBlock) throws -> [String: Double]
+    at place: Int? = nil, _ accumulate: (CausalLM, inout GradientBlock) throws -> [String: Double]
   ) rethrows -> [String: Double] {
-    gradients.reset()
-    var statistics = try accumulate(policy, &gradients)
-    let rate = rates.learningRate(at: optimizer.step)
-    let update = policy.parameters.withTrainable {
-      optimizer.update(&$0, gradients: gradients, learningRate: rate)
-    }
+    learner.reset()
+    var statistics = try accumulate(policy, &learner.gradients)
+    statistics["learning_rate"] = Double(learner.learningRate(at: place))
+    let update = policy.parameters.withTrainable { learner.move(&$0, at: place) }
     statistics["grad_norm"] = update.gradientNorm
-    statistics["learning_rate"] = Double(rate)
     statistics["skipped_steps"] = update.isSkipped ? 1 : 0
     return statistics
   }
@@ -46,7 +41,7 @@ struct PolicyOptimizer {
   /// Writes everything that a step changes into a folder.
   func save(to folder: URL) throws {
     try policy.parameters.trainable.write(to: folder.appending(path: "parameters.safetensors"))
-    try optimizer.write(to: folder.appending(path: "optimizer.safetensors"))
+    try learner.save(to: folder.appending(path: "optimizer.safetensors"))
   }
 
   /// Goes on from what `save` wrote.
@@ -54,8 +49,7 @@ struct PolicyOptimizer {
     try policy.parameters.withTrainable {
       try $0.read(from: folder.appending(path: "parameters.safetensors"))
     }
-    optimizer = try AdamW(
-      contentsOf: folder.appending(path: "optimizer.safetensors"),
-      configuration: optimizer.configuration, for: policy.parameters.trainable)
+    try learner.load(
+      from: folder.appending(path: "optimizer.safetensors"), for: policy.parameters.trainable)
   }
 }

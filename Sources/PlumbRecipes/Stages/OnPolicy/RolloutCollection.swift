@@ -80,7 +80,7 @@ struct RolloutCollection {
 
   /// Asks the judge, and says which prompts it left out.
   private func judged(_ buffer: inout RolloutBuffer) throws -> [String: Double] {
-    let count = buffer.groups.count
+    let (count, responses) = (buffer.groups.count, buffer.responseCount)
     let skipped = try buffer.judge(
       by: judge, encoder: encoder, onBadScore: settings.onBadScore, stage: context.stage)
     if let first = skipped.first {
@@ -88,6 +88,8 @@ struct RolloutCollection {
         "update \(update): \(skipped.count) of \(count) prompts are left out; "
           + "'\(first.id)': \(first.reason)")
     }
-    return ["judge/skipped_groups": Double(skipped.count)]
+    return [
+      "judge/responses": Double(responses), "judge/skipped_groups": Double(skipped.count),
+    ]
   }
 }

@@ -1,3 +1,4 @@
+import PlumbPreferences
 import PlumbRollouts
 
 /// How a judge's score of a whole response becomes its reward, before any penalty on divergence.
@@ -30,18 +31,10 @@ struct ScoreShaping {
 
   /// The rewards of all responses of a buffer, in the order of its places.
   ///
-  /// - Throws: `RolloutError.missing` naming a response without a score.
-  func rewards(of buffer: RolloutBuffer) throws(RolloutError) -> [Float] {
-    var rewards: [Float] = []
-    for place in buffer.places {
-      guard let score = buffer[place].score else {
-        throw .missing(
-          group: place.group, response: place.response, field: "score",
-          remedy: "judge the buffer with a judge that gives scores")
-      }
-      rewards.append(self(score, of: buffer[place]))
-    }
-    return rewards
+  /// - Throws: `PreferenceError.scoresNeeded`, which says how a judge of preferences gives scores.
+  func rewards(of buffer: RolloutBuffer) throws(PreferenceError) -> [Float] {
+    try buffer.requireScores()
+    return buffer.places.map { self(buffer[$0].score ?? 0, of: buffer[$0]) }
   }
 
   /// Refuses values that cannot be meant; throws `ConfigurationProblem`.

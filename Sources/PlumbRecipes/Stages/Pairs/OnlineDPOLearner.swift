@@ -1,33 +1,27 @@
 import Foundation
 import PlumbModels
 import PlumbObjectives
-import PlumbOptimizers
 import PlumbRollouts
 import PlumbTensors
 
 /// What learns from the best and the worst of K sampled responses.
 struct OnlineDPOLearner: OnPolicyLearner {
-  private(set) var policy: CausalLM
   private let configuration: OnlineDPOConfiguration
   private let step: PairStep
   private let seed: UInt64
-  private let rates: LearningRates
-  private var optimizer: AdamW
-  private var gradients: GradientBlock
+  private var optimizer: PolicyOptimizer
 
-  var trained: CausalLM { policy }
+  var policy: CausalLM { optimizer.policy }
+  var trained: CausalLM { optimizer.policy }
 
   init(_ configuration: OnlineDPOConfiguration, policy: CausalLM, seed: UInt64) {
     self.configuration = configuration
     self.seed = seed
-    self.policy = policy
-    self.policy.checkpointsLayers = configuration.optimizer.gradientCheckpointing
     step = PairStep(
       settings: configuration.lossSettings, microBatchTokens: configuration.microBatchTokens,
       temperature: Float(configuration.sampling.temperature))
-    optimizer = AdamW(configuration.optimizer.adamW, for: policy.parameters.trainable)
-    gradients = GradientBlock(for: policy.parameters.trainable)
-    rates = configuration.optimizer.learningRates(
+    optimizer = PolicyOptimizer(
+      policy, settings: configuration.optimizer,
       steps: configuration.updates * configuration.epochs * Self.slots(configuration))
   }
 
@@ -72,37 +66,20 @@ struct OnlineDPOLearner: OnPolicyLearner {
         // By place, not by steps taken: skipped pairs must not stretch the schedule.
         let place = (update - 1) * configuration.epochs + pass
         mean.add(
-          move(batch, done: place * Self.slots(configuration) + number), count: batch.count)
+          move(batch, at: place * Self.slots(configuration) + number), count: batch.count)
       }
     }
     return metrics.merging(mean.means) { $1 }
   }
 
   /// One optimizer step.
-  private mutating func move(_ batch: [PolicyPair], done: Int) -> [String: Double] {
-    gradients.reset()
-    var statistics = step.accumulate(batch, model: policy, gradients: &gradients).statistics
-    let rate = rates.learningRate(at: done)
-    let update = policy.parameters.withTrainable {
-      optimizer.update(&$0, gradients: gradients, learningRate: rate)
+  private mutating func move(_ batch: [PolicyPair], at place: Int) -> [String: Double] {
+    let step = step
+    return optimizer.step(at: place) { policy, gradients in
+      step.accumulate(batch, model: policy, gradients: &gradients).statistics
     }
-    statistics["grad_norm"] = update.gradientNorm
-    statistics["learning_rate"] = Double(rate)
-    statistics["skipped_steps"] = update.isSkipped ? 1 : 0
-    return statistics
   }
 
-  func save(to folder: URL) throws {
-    try policy.parameters.trainable.write(to: folder.appending(path: "parameters.safetensors"))
-    try optimizer.write(to: folder.appending(path: "optimizer.safetensors"))
-  }
-
-  mutating func load(from folder: URL) throws {
-    try policy.parameters.withTrainable {
-      try $0.read(from: folder.appending(path: "parameters.safetensors"))
-    }
-    optimizer = try AdamW(
-      contentsOf: folder.appending(path: "optimizer.safetensors"),
-      configuration: optimizer.configuration, for: policy.parameters.trainable)
-  }
+  func save(to folder: URL) throws { try optimizer.save(to: folder) }
+  mutating func load(from folder: URL) throws { try optimizer.load(from: folder) }
 }

@@ -28,26 +28,19 @@ struct OnlineDPOStage: Stage {
   }
 
   func run(_ context: StageContext) throws -> StageResult {
-    let (start, encoder) = try loadPolicy(
-      context, configuration.policy, adapter: configuration.lora)
-    let judge = try recipeJudge(configuration.judge, context: context, policy: encoder)
-    let watch = try RolloutWatch(
-      configuration.watch, updates: configuration.updates, context: context, encoder: encoder)
-    let prompts = try policyPrompts(
-      context, configuration.prompts, encoder: encoder,
-      models: [start.configuration] + judge.readers + watch.readers,
-      newTokens: configuration.sampling.maxNewTokens)
-    var learner = OnlineDPOLearner(configuration, policy: start, seed: context.seed)
-    let watched = try runWatched(
+    let start = try OnPolicyStart(
+      context, policy: configuration.policy, lora: configuration.lora, judge: configuration.judge,
+      watch: configuration.watch, prompts: configuration.prompts, sampling: configuration.sampling,
+      rounds: configuration.updates)
+    var learner = OnlineDPOLearner(configuration, policy: start.policy, seed: context.seed)
+    let watched = try start.train(
       &learner,
       settings: OnPolicySettings(
-        prompts: prompts, updates: configuration.updates,
+        prompts: start.prompts, updates: configuration.updates,
         promptsPerUpdate: configuration.promptsPerUpdate,
         responsesPerPrompt: configuration.responses, sampling: configuration.sampling,
         checkpointEvery: configuration.checkpointEvery, passes: configuration.epochs,
-        onBadScore: configuration.onBadScore),
-      judge: judge.judge, reference: start, encoder: encoder, context: context, watch: watch)
-    try learner.trained.write(to: context.directory, encoder: encoder)
+        onBadScore: configuration.onBadScore))
     return try policyResult(
       context, learner.trained,
       responses: configuration.promptsPerUpdate * configuration.responses,

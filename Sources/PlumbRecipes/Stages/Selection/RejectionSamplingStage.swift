@@ -4,64 +4,41 @@ import PlumbModels
 import PlumbRollouts
 
 /// Settings of rejection-sampling fine-tuning.
+@dynamicMemberLookup
 public struct RejectionSamplingConfiguration: StageConfiguration {
   /// The name of these stages in a recipe, under `kind:`.
   public static let kind = "rejection-sampling"
 
-  /// The policy to start from.
-  public var policy = ""
-  /// Whose best responses are learnt: a model, a rule, several judges, or an endpoint.
-  public var judge = JudgeChoice()
-  /// Files of prompts.
-  public var prompts: [String] = []
-  /// Rounds of sampling; each samples from the policy of the round before.
-  public var iterations = 6
-  /// Prompts in one round.
-  public var promptsPerIteration = 32
-  /// Responses sampled to each prompt, n.
-  public var responses = 8
+  /// What GPO and rejection sampling have in common.
+  public var settings = JudgedRoundsSettings()
   /// Responses kept of each prompt, the best.
   public var keep = 1
   /// The lowest score that is kept, for judges with scores; the default keeps all.
   public var minScore = -1_000_000.0
   /// Whether prompts whose responses are all equal to the judge are left out: no best one is there to learn.
   public var skipTies = true
-  /// How responses are sampled.
-  public var sampling = SamplingConfiguration()
-  /// Passes over the kept responses of a round.
-  public var epochs = 1
   /// Kept responses in one optimizer step.
   public var batchResponses = 16
-  /// Tokens that go through the model at once.
-  public var microBatchTokens = 8192
-  /// Rounds between checkpoints.
-  public var checkpointEvery = 1
-  /// Alarms, tables of samples and saved rollouts.
-  public var watch = WatchConfiguration()
-  /// The adapter to train in place of all weights.
-  public var lora = AdapterConfiguration()
-  /// The optimizer; its schedule runs over all optimizer steps.
-  public var optimizer = OptimizerConfiguration()
 
   /// The defaults.
-  public init() {}
+  public init() { settings.responses = 8 }
+
+  /// The settings in common, as if they were the configuration's own.
+  public subscript<Value>(dynamicMember field: WritableKeyPath<JudgedRoundsSettings, Value>)
+    -> Value
+  {
+    get { settings[keyPath: field] }
+    set { settings[keyPath: field] = newValue }
+  }
 
   /// Refuses values that cannot be meant; throws `ConfigurationProblem`.
   public func validate() throws {
-    try require("policy", !policy.isEmpty, "a stage or a model folder", "nothing")
-    try judge.validate("judge")
-    try watch.requireHeldOut(from: judge)
-    try require("prompts", !prompts.isEmpty, "at least one file", "none")
-    try require("responses", (2...1000).contains(responses), "an integer from 2 to 1000", responses)
+    try settings.validate()
     try require(
-      "keep", (1..<responses).contains(keep),
-      "an integer from 1 to \(responses - 1), below responses",
+      "keep", (1..<settings.responses).contains(keep),
+      "an integer from 1 to \(settings.responses - 1), below responses",
       keep)
-    for (name, value) in [
-      ("iterations", iterations), ("prompts_per_iteration", promptsPerIteration),
-      ("epochs", epochs), ("batch_responses", batchResponses),
-      ("micro_batch_tokens", microBatchTokens),
-    ] { try requireCount(name, value) }
+    try requireCount("batch_responses", batchResponses)
     try require(
       "min_score", (-1e6...1e6).contains(minScore), "a number from -1000000 to 1000000", minScore)
   }
@@ -74,10 +51,7 @@ public struct RejectionSamplingConfiguration: StageConfiguration {
 struct RejectionSamplingStage: Stage {
   let configuration: RejectionSamplingConfiguration
 
-  var inputs: [String] {
-    [configuration.policy] + configuration.judge.inputs + configuration.prompts
-      + configuration.watch.inputs
-  }
+  var inputs: [String] { configuration.settings.inputs }
 
   func plan(_ context: PlanContext) throws -> StagePlan {
     let prompts = configuration.iterations * configuration.promptsPerIteration
@@ -91,26 +65,12 @@ struct RejectionSamplingStage: Stage {
   }
 
   func run(_ context: StageContext) throws -> StageResult {
-    let (start, encoder) = try loadPolicy(
-      context, configuration.policy, adapter: configuration.lora)
-    let judge = try recipeJudge(configuration.judge, context: context, policy: encoder)
-    let watch = try RolloutWatch(
-      configuration.watch, updates: configuration.iterations, context: context, encoder: encoder)
-    let prompts = try policyPrompts(
-      context, configuration.prompts, encoder: encoder,
-      models: [start.configuration] + judge.readers + watch.readers,
-      newTokens: configuration.sampling.maxNewTokens)
+    let start = try configuration.settings.start(context)
     var trainer = RejectionSampler(
-      configuration, policy: start, prompts: prompts.count, seed: context.seed, warn: context.warn)
-    let watched = try runWatched(
-      &trainer,
-      settings: OnPolicySettings(
-        prompts: prompts, updates: configuration.iterations,
-        promptsPerUpdate: configuration.promptsPerIteration,
-        responsesPerPrompt: configuration.responses, sampling: configuration.sampling,
-        checkpointEvery: configuration.checkpointEvery, passes: configuration.epochs),
-      judge: judge.judge, reference: start, encoder: encoder, context: context, watch: watch)
-    try trainer.trained.write(to: context.directory, encoder: encoder)
+      configuration, policy: start.policy, prompts: start.prompts.count, seed: context.seed,
+      warn: context.warn)
+    let watched = try start.train(
+      &trainer, settings: configuration.settings.rounds(start.prompts))
     return try policyResult(
       context, trainer.trained,
       responses: configuration.promptsPerIteration * configuration.responses,

@@ -1,8 +1,6 @@
 import Foundation
 import PlumbData
 import PlumbModels
-import PlumbObjectives
-import PlumbOptimizers
 import PlumbPreferences
 import PlumbRollouts
 import PlumbTensors
@@ -56,11 +54,7 @@ struct LanguageMatch {
     _ player: LanguagePlayer, place: CellContext
   ) throws -> TruthLanguageStage.Record {
     let play = configuration.play(player)
-    var learner: any LanguageLearner =
-      switch player {
-      case .ppo: try RewardLearner(self, play)
-      case .gpo, .sppo: GameLearner(self, play, update: player == .gpo ? .gpo : .sppo)
-      }
+    var learner = try learner(player, play)
     let judge = try judge(for: player)
     let plan = BatchPlan(
       costs: prompts.map(\.tokens.count), size: .examples(play.promptsPerUpdate),
@@ -81,7 +75,8 @@ struct LanguageMatch {
         counts[game.number(of: response.text)] += 1
       }
       rounds.append(counts)
-      kl.append(try learner.improve(on: &buffer, reference: reference, update: update))
+      let metrics = try learner.improve(on: &buffer, reference: reference, update: update)
+      kl.append(metrics["objective/kl"] ?? 0)
       try place.step(update, of: play.updates + 1, loss: kl.last)
     }
     let trained = learner.trained
@@ -89,6 +84,39 @@ struct LanguageMatch {
     let measured = try measure(trained, seed: context.seed)
     return TruthLanguageStage.Record(
       rounds: rounds, test: measured.classes, samples: measured.texts, kl: kl)
+  }
+
+  /// PPO, or GPO and SPPO away from the policy of the round before.
+  private func learner(
+    _ player: LanguagePlayer, _ play: LanguagePlayConfiguration
+  ) throws -> any OnPolicyLearner {
+    switch player {
+    case .ppo:
+      var settings = PPOConfiguration()
+      settings.updates = play.updates
+      settings.promptsPerUpdate = play.promptsPerUpdate
+      settings.responsesPerPrompt = play.responsesPerPrompt
+      settings.epochs = play.epochs
+      settings.minibatches = play.minibatches
+      settings.klCoefficient = play.beta
+      settings.optimizer = play.optimizer
+      return try PPOTrainer(
+        settings, policy: start, reward: rewardModel(context, configuration.reward),
+        seed: context.seed)
+    case .gpo, .sppo:
+      var settings = GPOConfiguration()
+      settings.loss = player == .gpo ? .gpo : .sppo
+      settings.includeSelf = false
+      settings.iterations = play.updates
+      settings.promptsPerIteration = play.promptsPerUpdate
+      settings.responses = play.responsesPerPrompt
+      settings.epochs = play.epochs
+      settings.batchPrompts = (play.promptsPerUpdate + play.minibatches - 1) / play.minibatches
+      settings.beta = play.beta
+      settings.optimizer = play.optimizer
+      return GameTrainer(
+        settings, policy: start, prompts: prompts.count, seed: context.seed, warn: context.warn)
+    }
   }
 
   /// The judge itself, or for PPO the reward model, normalised on samples of the start.
@@ -104,114 +132,5 @@ struct LanguageMatch {
     try model.normalise(on: buffer.judgeGroups(encoder: encoder).map(\.tokens))
     return try RewardModelJudge(
       model: model, encoder: own, policy: encoder, name: configuration.reward)
-  }
-}
-
-/// What improves a policy of a language game round by round.
-private protocol LanguageLearner {
-  var policy: CausalLM { get }
-  var trained: CausalLM { get }
-  /// - Returns: the KL from the reference, nats per response.
-  mutating func improve(
-    on buffer: inout RolloutBuffer, reference: CausalLM, update: Int
-  ) throws -> Double
-}
-
-/// PPO by the trainer of the ppo stage.
-private struct RewardLearner: LanguageLearner {
-  private var trainer: PPOTrainer
-
-  init(_ match: LanguageMatch, _ play: LanguagePlayConfiguration) throws {
-    var settings = PPOConfiguration()
-    settings.updates = play.updates
-    settings.promptsPerUpdate = play.promptsPerUpdate
-    settings.responsesPerPrompt = play.responsesPerPrompt
-    settings.epochs = play.epochs
-    settings.minibatches = play.minibatches
-    settings.klCoefficient = play.beta
-    settings.optimizer = play.optimizer
-    trainer = try PPOTrainer(
-      settings, policy: match.start,
-      reward: rewardModel(match.context, match.configuration.reward), seed: match.context.seed)
-  }
-
-  var policy: CausalLM { trainer.policy }
-  var trained: CausalLM { trainer.separatePolicy }
-
-  mutating func improve(
-    on buffer: inout RolloutBuffer, reference: CausalLM, update: Int
-  ) throws -> Double {
-    try trainer.improve(on: &buffer, reference: reference, update: update)["objective/kl"] ?? 0
-  }
-}
-
-/// GPO and SPPO: the policy of the round before is the one to move away from.
-private struct GameLearner: LanguageLearner {
-  private(set) var policy: CausalLM
-  private let play: LanguagePlayConfiguration
-  private let loss: GameUpdate
-  private let seed: UInt64
-  private var optimizer: AdamW
-  private var gradients: GradientBlock
-  private let rates: LearningRates
-
-  init(_ match: LanguageMatch, _ play: LanguagePlayConfiguration, update: GameUpdate) {
-    policy = match.start
-    self.play = play
-    loss = update
-    seed = match.context.seed
-    optimizer = AdamW(play.optimizer.adamW, for: policy.parameters)
-    gradients = GradientBlock(for: policy.parameters)
-    rates = play.optimizer.learningRates(steps: play.updates * play.epochs * play.minibatches)
-  }
-
-  var trained: CausalLM { policy }
-
-  mutating func improve(
-    on buffer: inout RolloutBuffer, reference: CausalLM, update: Int
-  ) throws -> Double {
-    buffer.recomputeLogprobs(policy: policy)
-    buffer.fillReferenceLogprobs(model: reference)
-    let scores =
-      switch loss {
-      case .gpo: try buffer.opponentMeans(includingSelf: false)
-      case .sppo:
-        buffer.groups.flatMap { meanWinProbabilities($0.preferenceLogits ?? []).map { Float($0) } }
-      }
-    let targets = Dictionary(uniqueKeysWithValues: zip(buffer.places, scores))
-    for pass in 0..<play.epochs {
-      var stream = RandomStream(seed: seed, purpose: "truth/groups", step: update, row: pass)
-      let order = stream.permutation(buffer.groups.count)
-      for part in 0..<play.minibatches {
-        let range =
-          part * order.count / play.minibatches..<(part + 1) * order.count / play.minibatches
-        let places = order[range].flatMap { group in
-          buffer.groups[group].responses.indices.map { ResponsePlace(group: group, response: $0) }
-        }
-        if !places.isEmpty { try step(buffer, places, targets) }
-      }
-    }
-    return buffer.statistics()["objective/kl"] ?? 0
-  }
-
-  private mutating func step(
-    _ buffer: RolloutBuffer, _ places: [ResponsePlace], _ targets: [ResponsePlace: Float]
-  ) throws {
-    gradients.reset()
-    do {
-      let batch = buffer.batch(places)
-      let logprobs = batch.logprobs(model: policy, temperature: buffer.logprobTemperature).logprobs
-      let old = try buffer.values(of: .behaviourLogprobs, in: batch)
-      let ratios = batch.sequenceLogprobs(logprobs - Tensor(old))
-      let scores = batch.places.map { targets[$0, default: 0] }
-      let objective =
-        switch loss {
-        case .gpo: gpo(logRatio: ratios, preferenceScores: scores, beta: Float(play.beta))
-        case .sppo: sppo(logRatio: ratios, winProbabilities: scores, beta: Float(play.beta))
-        }
-      gradients.accumulate(objective.loss)
-    }
-    let rate = rates.learningRate(at: optimizer.step)
-    optimizer.update(&policy.parameters, gradients: gradients, learningRate: rate)
   }
 }

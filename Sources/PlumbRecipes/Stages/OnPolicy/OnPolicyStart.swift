@@ -1,0 +1,64 @@
+import PlumbModels
+import PlumbPreferences
+import PlumbRollouts
+import PlumbTokenizers
+
+/// What every on-line stage has before its first round: policy, judge, watch, and prompts that fit them all.
+struct OnPolicyStart {
+  /// The policy that the stage starts from, with the adapter that it trains.
+  let policy: CausalLM
+  /// Tokenizer and template of the policy.
+  let encoder: ConversationEncoder
+  /// Who judges the responses.
+  let judge: any Judge
+  /// What looks at each round.
+  let watch: RolloutWatch
+  /// Prompts that leave room for a response in every model that reads it.
+  let prompts: [PolicyPrompt]
+  private let context: StageContext
+
+  /// Loads them.
+  ///
+  /// - Parameters:
+  ///   - reference: the policy, as the recipe names it.
+  ///   - choice: of the judge.
+  ///   - files: of prompts.
+  ///   - rounds: of the stage.
+  init(
+    _ context: StageContext, policy reference: String, lora: AdapterConfiguration,
+    judge choice: JudgeChoice, watch configuration: WatchConfiguration, prompts files: [String],
+    sampling: SamplingConfiguration, rounds: Int
+  ) throws {
+    self.context = context
+    (policy, encoder) = try loadPolicy(context, reference, adapter: lora)
+    let found = try recipeJudge(choice, context: context, policy: encoder)
+    judge = found.judge
+    watch = try RolloutWatch(configuration, updates: rounds, context: context, encoder: encoder)
+    prompts = try policyPrompts(
+      context, files, encoder: encoder,
+      models: [policy.configuration] + found.readers + watch.readers,
+      newTokens: sampling.maxNewTokens)
+  }
+
+  /// The judge, or the same with its scores brought to mean 0 and variance 1 on samples of the policy.
+  func judge(normalized: Bool, settings: OnPolicySettings) throws -> any Judge {
+    guard normalized else { return judge }
+    return try NormalizedJudge(
+      judge, reference: policy, settings: settings, encoder: encoder, context: context)
+  }
+
+  /// All rounds of a learner, watched, and the policy that it ends with in the stage's folder.
+  ///
+  /// - Parameter judge: ``judge`` where nil.
+  /// - Returns: the watch's part of the report.
+  func train(
+    _ learner: inout some OnPolicyLearner, settings: OnPolicySettings, judge: (any Judge)? = nil
+  ) throws -> [ReportSection] {
+    var observer: (any RolloutObserver)? = watch
+    try runOnPolicy(
+      &learner, settings: settings, judge: judge ?? self.judge, reference: policy,
+      encoder: encoder, context: context, watch: &observer)
+    try learner.trained.write(to: context.directory, encoder: encoder)
+    return (observer as? RolloutWatch)?.sections ?? []
+  }
+}
