@@ -65,11 +65,18 @@ extension RolloutBuffer {
   }
 
   /// Refuses a buffer with a response that has no score, for optimisers that need one number each.
-  /// - Throws: `PreferenceError.scoresNeeded`, which says how a judge of preferences gives scores.
-  public func requireScores() throws(PreferenceError) {
-    for (index, group) in groups.enumerated()
-    where group.responses.contains(where: { $0.score == nil }) {
-      throw .scoresNeeded(judge: group.judge ?? "none", row: index)
+  ///
+  /// - Throws: `PreferenceError.scoresNeeded` where a judge gave preferences alone, which says how it
+  ///   gives scores; `RolloutError.missing` naming the response where it was not judged.
+  public func requireScores() throws {
+    for (index, group) in groups.enumerated() {
+      guard let empty = group.responses.firstIndex(where: { $0.score == nil }) else { continue }
+      if group.preferenceLogits != nil, group.responses.allSatisfy({ $0.score == nil }) {
+        throw PreferenceError.scoresNeeded(judge: group.judge ?? "none", row: index)
+      }
+      throw RolloutError.missing(
+        group: index, response: empty, field: "score",
+        remedy: "judge the buffer with a judge that gives scores")
     }
   }
 }

@@ -1,4 +1,3 @@
-import PlumbPreferences
 import PlumbRollouts
 
 /// How a judge's score of a whole response becomes its reward, before any penalty on divergence.
@@ -31,8 +30,8 @@ struct ScoreShaping {
 
   /// The rewards of all responses of a buffer, in the order of its places.
   ///
-  /// - Throws: `PreferenceError.scoresNeeded`, which says how a judge of preferences gives scores.
-  func rewards(of buffer: RolloutBuffer) throws(PreferenceError) -> [Float] {
+  /// - Throws: what `RolloutBuffer.requireScores()` throws of a response without a score.
+  func rewards(of buffer: RolloutBuffer) throws -> [Float] {
     try buffer.requireScores()
     return buffer.places.map { self(buffer[$0].score ?? 0, of: buffer[$0]) }
   }

@@ -159,14 +159,14 @@ private struct TruthRow {
   var cells: [String] {
     func text(_ path: KeyPath<TruthCourse.Point, Double>) -> String {
       let interval = interval(path).map {
-        " [\(NumberText.short($0.lowerBound, digits: 2)), \(NumberText.short($0.upperBound, digits: 2))]"
+        " [\(NumberText.short($0.lowerBound, digits: 4)), \(NumberText.short($0.upperBound, digits: 4))]"
       }
-      return NumberText.short(mean(path), digits: 3) + (interval ?? "")
+      return NumberText.short(mean(path), digits: 4) + (interval ?? "")
     }
     return [
       method.rawValue, method.optimumText, kind.rawValue, "\(last.count)", text(\.toPolicy),
       last.allSatisfy { $0.fromPolicy >= 0 } ? text(\.fromPolicy) : "∞",
-      NumberText.short(worst, digits: 3), text(\.starToPolicy),
+      NumberText.short(worst, digits: 4), text(\.starToPolicy),
     ]
   }
 }
