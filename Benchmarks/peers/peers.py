@@ -206,6 +206,47 @@ def load_dpo(context):
     return repeat
 
 
+def load_gpo(context):
+    """GPO is in none of the peers: the loop that one would write, as arXiv 2410.02197 has it (eq. 5.3)."""
+    import torch
+
+    sizes = context.sizes
+    count, each, prompt = sizes["prompts"], sizes["responses"], sizes["prompt"]
+    model, reference = context.language_model(), context.language_model().eval()
+    judge = context.language_model().model.eval()
+    head = torch.nn.Linear(judge.config.hidden_size, 6, bias=False)
+    training = Training(model)
+    prompts = context.tokens(count, prompt).repeat_interleave(each, 0)
+
+    def response_sums(of, rows):
+        return token_logprobs(of, rows)[:, prompt - 1 :].sum(1)
+
+    @torch.no_grad()
+    def judged_rollout():
+        rows = model.generate(
+            prompts, attention_mask=torch.ones_like(prompts), max_new_tokens=sizes["new_tokens"],
+            min_new_tokens=sizes["new_tokens"], do_sample=True, top_k=0, top_p=1.0, pad_token_id=0,
+        )
+        previous = response_sums(model, rows)
+        response_sums(reference, rows)  # for the divergence that a run reports
+        planes = head(judge(rows).last_hidden_state[:, -1]).view(count, each, 3, 2)
+        even, odd = planes[..., 0], planes[..., 1]
+        table = torch.einsum("pid,pjd->pij", even, odd)
+        table = (table - table.transpose(1, 2)) / 0.1
+        return rows, previous, table.mean(2).view(-1)
+
+    def repeat():
+        rows, previous, targets = judged_rollout()
+        for _ in range(sizes["epochs"]):
+            for chosen in torch.randperm(count).chunk(sizes["minibatches"]):
+                places = (chosen[:, None] * each + torch.arange(each)).view(-1)
+                gain = response_sums(model, rows[places]) - previous[places]
+                training.step((gain - targets[places]).square().mean())
+        return 1
+
+    return repeat
+
+
 # TRL's trainers are measured as a whole: one repetition is one train() over a fixed number of batches, its own set-up
 # included (a few milliseconds), for that is what a user waits for.
 
@@ -312,6 +353,7 @@ LOADERS = {
     ("pytorch", "sft"): load_sft,
     ("pytorch", "reward"): load_reward,
     ("pytorch", "dpo"): load_dpo,
+    ("pytorch", "gpo"): load_gpo,
     ("trl", "reward"): load_trl_reward,
     ("trl", "dpo"): load_trl_dpo,
     ("trl", "ppo"): load_trl_ppo,

@@ -42,6 +42,19 @@ import Testing
     #expect(abs(own.lengthWeight - other.lengthWeight) < 1e-9)
   }
 
+  /// A prompt that is answered four times alike is one prompt: its comparisons are drawn together, and the
+  /// interval is that of one answer.
+  @Test func comparisonsOfAPromptAreDrawnTogether() {
+    let prompts = (0..<5).flatMap { _ in Self.prompts }
+    let once = LengthControlledWinRate(byPrompt: prompts, seed: 3)
+    let often = LengthControlledWinRate(
+      byPrompt: prompts.map { Array(repeating: $0[0], count: 4) }, seed: 3)
+    #expect(often.comparisons == 4 * once.comparisons && abs(often.rate - once.rate) < 1e-4)
+    #expect(abs(often.interval.lower - once.interval.lower) < 1e-3)
+    #expect(abs(often.interval.upper - once.interval.upper) < 1e-3)
+    #expect(once.interval.upper - once.interval.lower > 0.1)
+  }
+
   /// A judge that pays for length alone sees no better side once lengths are equal.
   @Test func aWinByLengthAloneIsNone() {
     let prompts = (0..<400).map { row in

@@ -198,6 +198,62 @@ enum GameRecipe {
     #expect(judged == Double(answers.count * 2 * 4))
   }
 
+  /// Two runs of a method are one claim, with the interval of the method.
+  @Test func runsOfAMethodAreOneClaim() throws {
+    let (world, folder) = (try TinyWorld.shared(), try TemporaryFolder())
+    for (stage, seed) in [("ppo", 1), ("gpo", 2)] {
+      try FileManager.default.copyItem(
+        at: URL(filePath: world(stage)), to: folder.url.appending(path: "run-seed\(seed)"))
+    }
+    let method = folder.url.appending(path: "run").path
+    let yaml = """
+      name: seeds
+      seed: 5
+      threads: 2
+      stages:
+        compare:
+          baseline: '\(world("sft"))'
+          policies: ['\(method)-seed1', '\(method)-seed2']
+          judge: {rule: regex, pattern: '^please'}
+          prompts: ['\(world("data/prompts.test.jsonl.zst"))']
+          winners_expected: 1
+          sampling: {max_new_tokens: 12}
+      """
+    let summary = try runTiny(yaml, in: folder.url.appending(path: "compared"))
+    let claims = summary.claims.filter { $0.name.contains("over seeds and prompts") }
+    #expect(claims.map(\.name).map { $0.hasPrefix("\(method) beats ") } == [true])
+    let rate = try #require(summary.figures["compare/\(method)/win_rate_vs_\(world("sft"))"])
+    #expect(claims.map(\.measured) == [rate.interval?[0] ?? .nan])
+    #expect(summary.claims.first { $0.name.hasPrefix("policies that beat") }?.measured ?? 2 <= 1)
+  }
+
+  /// Each of the answers to a prompt is chosen among samples of its own.
+  @Test func theBestOfNChoosesEachAnswerAnew() throws {
+    let (world, folder) = (try TinyWorld.shared(), try TemporaryFolder())
+    let yaml = """
+      name: best
+      seed: 5
+      threads: 2
+      stages:
+        compare:
+          baseline: '\(world("sft"))'
+          best_of: [{name: best, policy: '\(world("sft"))', judge: {rule: regex, pattern: '^please'}, n: 2}]
+          judge: {rule: regex, pattern: '^please'}
+          prompts: ['\(world("data/prompts.test.jsonl.zst"))']
+          responses: 2
+          winners_expected: 0
+          sampling: {max_new_tokens: 12}
+      """
+    try runTiny(yaml, in: folder.url)
+    let lines = try jsonLines(folder.url.appending(path: "stages/compare/answers.jsonl.zst"))
+    func differing(_ policy: String) -> Int {
+      lines.filter { $0["policy"] as? String == policy }
+        .compactMap { $0["responses"] as? [String] }.count { $0[0] != $0[1] }
+    }
+    let (plain, best) = (differing(world("sft")), differing("best"))
+    #expect(plain > 0 && best > 0, "\(plain), \(best)")
+  }
+
   /// An exact match reads the answers that came with the prompts, from the file to the judge.
   @Test func knownAnswersReachTheJudge() throws {
     let (world, folder) = (try TinyWorld.shared(), try TemporaryFolder())

@@ -23,6 +23,31 @@ import Testing
     }
   }
 
+  /// Answers of some lengths, prompt by prompt, several each.
+  private func several(_ lengths: [(name: String, tokens: [[Int]])]) -> [PolicyAnswers] {
+    lengths.map { policy in
+      PolicyAnswers(
+        name: policy.name,
+        buffer: RolloutBuffer(
+          groups: policy.tokens.enumerated().map { index, counts in
+            RolloutGroup(
+              id: "\(index)", prompt: [], promptTokens: [1],
+              responses: counts.map {
+                Rollout(tokens: [Int32](repeating: 5, count: $0), text: "", finishReason: .stop)
+              })
+          }, provenance: .init(source: .sampled, origin: policy.name)))
+    }
+  }
+
+  /// The first answer is held against the first, the second against the second.
+  @Test func answersOfOneNumberAreCompared() {
+    let found = HeadToHead.comparisons(
+      several([("sft", [[3, 9]]), ("ppo", [[5, 4]])]),
+      judged: [Judgement(scores: [1, 3, 0, 2], source: "j")], 1, 0)
+    #expect(found.map { $0.map(\.outcome) } == [[.loss, .loss]])
+    #expect(found.map { $0.map(\.lengthDifference) } == [[2, -5]])
+  }
+
   /// Rock beats scissors beats paper beats rock, for every prompt: all rates are known.
   @Test func aCyclicJudgeGivesACyclicMatrix() {
     let table = [[0.0, 1, -1], [-1, 0, 1], [1, -1, 0]]
@@ -38,6 +63,25 @@ import Testing
     #expect(abs(head.controlled[0][1].rate + head.controlled[1][0].rate - 1) < 1e-12)
     #expect(head.table.rows.map { $0[0] } == ["scissors", "paper"])
     #expect(head.table.rows.allSatisfy { $0[4].hasPrefix("separated") })
+  }
+
+  /// The frontier has each policy's own rate over the baseline, above its own KL.
+  @Test func theFrontierHasRatesOverTheBaseline() {
+    let table = [[0.0, 1, -1], [-1, 0, 1], [1, -1, 0]]
+    let lengths = [3, 4, 5, 6]
+    let head = HeadToHead(
+      answers([("rock", lengths), ("scissors", lengths), ("paper", lengths)]),
+      judged: lengths.map { _ in Judgement(preferenceLogits: table, source: "rps") },
+      judge: "rps", seed: 1)
+    guard case .scatter(let series) = KLFrontier(kl: [0, 2, 1]).winRates(head).content else {
+      Issue.record("expected points")
+      return
+    }
+    #expect(series.map(\.name) == ["rock", "scissors", "paper"])
+    #expect(series.map { $0.points.map(\.x) } == [[0], [2], [1]])
+    #expect(series.map { $0.points.map(\.y) } == [[0.5], [0], [1]])
+    let ends = [1, 2].map { [head.rates[$0][0].interval.lower, head.rates[$0][0].interval.upper] }
+    #expect(series.map { $0.points[0].interval } == [nil, ends[0], ends[1]])
   }
 
   /// The longer answer wins always, and both are longer as often: without length nobody is better.
@@ -114,6 +158,44 @@ import Testing
       ).methods == nil)
   }
 
+  /// Methods with as many runs each: runs of one number play each other, every answer counts once.
+  @Test func runsOfOneNumberPlayEachOther() throws {
+    let sft = [[Int]](repeating: [4, 4], count: 4)
+    let runs = several([
+      ("sft", sft), ("ppo-seed1", sft.map { _ in [5, 4] }), ("ppo-seed2", sft.map { _ in [7, 6] }),
+      ("dpo-seed1", sft), ("dpo-seed2", sft),
+    ])
+    // The first run of either method scores low, the second high; of both, PPO's is the better one.
+    let scores = [0.0, 0, 1, 1, 3, 3, 0.5, 0.5, 2, 2]
+    let head = HeadToHead(
+      runs, judged: sft.map { _ in Judgement(scores: scores, source: "j") }, judge: "j", seed: 1)
+    let methods = try #require(head.methods)
+    #expect(methods.rates[1][2].bySeed == [1, 1] && methods.rates[2][1].value == 0)
+    #expect(methods.controlled[1][2].comparisons == 2 * 4 * 2)
+    #expect(methods.lengths.map(\.value) == [4, 5.5, 4])
+    #expect(methods.lengths[1].bySeed == [4.5, 6.5])
+  }
+
+  /// A tenth of the prompts is a tenth of the work, also where that is less than the usual number.
+  @Test func aLimitOfPromptsShortensThePlan() throws {
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    let folder = try TemporaryFolder()
+    let text = try String(
+      contentsOf: root.appending(path: "recipes/compare-gpo-ppo.yaml"), encoding: .utf8
+    ).replacing("examples/", with: root.appending(path: "examples").path + "/")
+    func seconds(_ prompts: Int) throws -> Double {
+      let limited = text.replacing("max_prompts: 200", with: "max_prompts: \(prompts)")
+      let plan = try Runner(
+        try StageRegistry.standard.loader.load(yaml: limited), registry: .standard,
+        directory: folder.url
+      ).plan()
+      return try #require(plan.last?.plan.seconds)
+    }
+    let (few, many) = (try seconds(30), try seconds(300))
+    #expect(abs(many / few - 10) < 0.01, "\(few) \(many)")
+  }
+
   /// A duel is won or lost by the method over its seeds, at its own length and at an equal one.
   @Test func aDuelIsAClaimForEachJudge() throws {
     let lengths = [Int](repeating: 4, count: 12)
@@ -149,6 +231,75 @@ import Testing
     #expect(throws: ConfigurationProblem.self) { try duel.requireContestants(["sft", "dpo"]) }
     duel.over = "dpo"
     #expect(throws: ConfigurationProblem.self) { try duel.validate() }
+  }
+
+  /// What an earlier stage cost, as a comparison reads it.
+  private struct CostStage: Stage {
+    struct Configuration: StageConfiguration {
+      static let kind = "cost"
+      var earlier = ""
+    }
+
+    let configuration: Configuration
+    var inputs: [String] { [configuration.earlier] }
+
+    func plan(_ context: PlanContext) -> StagePlan { StagePlan("cost") }
+
+    func run(_ context: StageContext) throws -> StageResult {
+      StageResult(figures: try PolicyCosts(context, configuration.earlier)?.figures ?? [])
+    }
+  }
+
+  /// Killed in its fourth step, the stage goes on from its second: the third is done and timed twice.
+  @Test func aStepThatIsDoneAgainCostsOnce() throws {
+    let folder = try TemporaryFolder()
+    let registry = StageRegistry([WalkStage.self, CostStage.self])
+    let yaml =
+      "name: c\nseed: 1\nthreads: 2\nstages:\n  walk: {steps: 6}\n  cost: {earlier: walk}\n"
+    func run(_ mode: Runner.Mode) throws -> RunSummary {
+      try Runner(
+        try registry.loader.load(yaml: yaml), registry: registry, directory: folder.url, mode: mode
+      ).run()
+    }
+    let dying = WalkStage.Control()
+    dying.diesAt = ("walk", 4)
+    #expect(throws: WalkStage.Death.self) {
+      try WalkStage.$control.withValue(dying) { try run(.refusing) }
+    }
+    let summary = try run(.resuming)
+    let times = try folder.text("timings.jsonl").split(separator: "\n").count {
+      $0.contains("\"walk\"")
+    }
+    #expect(times == 7)
+    let tokens = try #require(summary.figures["cost/walk/training_tokens"])
+    #expect(tokens.value == 60 && tokens.sampleSize == 6)
+  }
+
+  /// At equal length the claim is that of the fit and not the plain rate once more.
+  @Test func aDuelAtEqualLengthHasAnIntervalOfItsOwn() throws {
+    let own = [3, 9, 4, 8, 5, 7, 6, 10, 4, 9, 3, 8]
+    // Length wins, but for the third prompt.
+    let judged = own.enumerated().map { index, length in
+      Judgement(scores: [6, index == 2 ? 7 : Double(length)], source: "j")
+    }
+    let head = HeadToHead(
+      answers([("sft", own.map { _ in 6 }), ("ppo", own)]), judged: judged, judge: "j", seed: 3)
+    var duel = Duel()
+    (duel.policy, duel.over) = ("ppo", "sft")
+    let measured = duel.claims([head]).map(\.measured)
+    #expect(
+      measured == [head.rates[1][0].interval.lower, head.controlled[1][0].interval.lower])
+    #expect(measured.first != measured.last)
+  }
+
+  /// What preference pretraining gains is the NLL without it less that with it.
+  @Test func theGainOfPretrainingIsTheDifferenceOfNLL() throws {
+    let world = try TinyWorld.shared()
+    let claim = try #require(
+      world.summary.claims.first { $0.name.hasPrefix("preference pretraining lowers") })
+    let plain = try #require(world.summary.figures["reward-plain/test_nll"]).value
+    let tuned = try #require(world.summary.figures["reward/test_nll"]).value
+    #expect(claim.measured == plain - tuned && claim.name.contains("NLL of reward "))
   }
 
   /// The same in a run: two held-out judges, what each policy cost, and the frontier.

@@ -101,6 +101,18 @@ import Testing
     }
   }
 
+  /// A judge that the training judge is made of is not held out either, on whichever side it stands.
+  @Test func aMemberOfTheTrainingJudgeIsNotHeldOut() throws {
+    var ensemble = EnsembleJudgeConfiguration()
+    ensemble.ensemble = [JudgeChoice(model: "other"), JudgeChoice(model: "reward")]
+    let (both, one) = (JudgeChoice(.ensemble(ensemble)), JudgeChoice(model: "reward"))
+    for (heldOut, training) in [(one, both), (both, one)] {
+      var watch = WatchConfiguration()
+      watch.heldOut = heldOut
+      #expect(throws: ConfigurationProblem.self) { try watch.requireHeldOut(from: training) }
+    }
+  }
+
   @Test func theTrainingJudgeIsNotHeldOut() throws {
     var watch = WatchConfiguration()
     watch.heldOut = JudgeChoice(model: "reward")

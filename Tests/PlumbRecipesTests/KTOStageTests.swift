@@ -107,6 +107,15 @@ import Testing
     #expect(try warnings(", undesirable_weight: 0.3").isEmpty)
   }
 
+  /// The advice has two ends.
+  @Test func weightsAboveTheAdviceAreToldOfToo() throws {
+    let folder = try TemporaryFolder()
+    let file = try write(Self.rows(20) { $0 % 4 == 0 }, to: folder)
+    let stage = try TinyStage("kto", settings(file, ", desirable_weight: 4.2"))
+    let told = try #require(stage.messages.warnings.first)
+    #expect(told.contains("1.4 times") && told.contains("desirable_weight 3.0 to 4.0"), "\(told)")
+  }
+
   @Test func mismatchedRowsAreOtherPromptsWithTheBatchsAnswers() {
     func row(_ prompt: Int32, _ response: [Int32]) -> VerdictRow {
       VerdictRow(prompt: [prompt, 9], response: response, isDesirable: true)
@@ -229,6 +238,41 @@ import Testing
         from: stage.folder.url.appending(path: "stages/kto/\(RunLayout.stageRecordName)")))
     #expect(record.result.figures["validation_loss"]?.value == losses.min())
     #expect(record.result.figures["validation_accuracy"]?.sampleSize == 40)
+  }
+
+  /// Held-out rows were measured three times, and the weights of one time are kept.
+  struct KeptStage: Stage {
+    struct Configuration: StageConfiguration {
+      static let kind = "kept"
+      var step = 2
+    }
+
+    let configuration: Configuration
+    var inputs: [String] { [] }
+
+    func plan(_ context: PlanContext) -> StagePlan { StagePlan("kept") }
+
+    func run(_ context: StageContext) throws -> StageResult {
+      for (step, accuracy) in [(2, 0.25), (4, 0.75), (6, 0.5)] {
+        try context.record(step: step, ["eval_rewards/accuracies": accuracy])
+      }
+      return try StageResult().addingBest(
+        (loss: 0.6, step: configuration.step), of: 20, unit: "nats/pair", context)
+    }
+  }
+
+  @Test(arguments: [(2, 0.25), (4, 0.75), (6, 0.5)])
+  func theAccuracyOfTheKeptStepIsTold(_ step: Int, _ accuracy: Double) throws {
+    let folder = try TemporaryFolder()
+    let registry = StageRegistry([KeptStage.self])
+    let summary = try Runner(
+      try registry.loader.load(
+        yaml: "name: kept\nthreads: 2\nstages:\n  kept: {step: \(step)}\n", overrides: []),
+      registry: registry, directory: folder.url, mode: .refusing
+    ).run()
+    #expect(summary.figures["kept/best_step"]?.value == Double(step))
+    let told = try #require(summary.figures["kept/validation_accuracy"])
+    #expect(told.value == accuracy && told.sampleSize == 20)
   }
 
   @Test func whatCannotBeMeantIsRefused() throws {

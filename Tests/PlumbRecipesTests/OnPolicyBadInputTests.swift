@@ -178,6 +178,15 @@ import Testing
     #expect(try all.series("reward", "odd").isEmpty)
   }
 
+  /// What the judge was asked about counts, whether or not its answer could be used.
+  @Test func skippedResponsesWereJudged() throws {
+    let folder = try TemporaryFolder()
+    try run("nan: lamp, on_bad_score: skip", in: folder)
+    let skipped = try folder.series("judge/skipped_groups", "odd").reduce(0, +)
+    #expect(skipped > 0)
+    #expect(try folder.series("judge/responses", "odd") == [16, 16, 16, 16])
+  }
+
   /// A judge that is away in the third round: the run ends with its error, and resumes without sampling
   /// again, to the same bytes.
   @Test func aJudgeThatFailsLosesNothing() throws {

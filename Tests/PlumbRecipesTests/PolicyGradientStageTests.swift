@@ -48,6 +48,21 @@ import Testing
     #expect(weights(trained) != weights(start))
   }
 
+  /// The same responses, with their scores brought to mean 0 and variance 1 and as the model gives them.
+  @Test func scoresAreNormalisedWhereTheRecipeSaysSo() throws {
+    func first(_ isNormalised: Bool) throws -> Double {
+      let folder = try TemporaryFolder()
+      _ = try run(
+        "rloo",
+        "prompts_per_update: 32, responses_per_prompt: 2, updates: 1, "
+          + "normalize_rewards: \(isNormalised)", in: folder)
+      let scores = try folder.series("objective/scores", "rloo")
+      return try #require(scores.first)
+    }
+    let (own, plain) = (try first(true), try first(false))
+    #expect(abs(own) < 0.6 && own != plain, "\(own), \(plain)")
+  }
+
   /// What a recipe may not say, with the field at fault.
   @Test(arguments: [
     ("grpo", "responses_per_prompt: 1", "responses_per_prompt", "at least 2"),

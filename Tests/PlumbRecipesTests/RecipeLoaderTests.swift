@@ -85,6 +85,23 @@ import Testing
     #expect((overridden.stages[0].configuration as? WalkConfiguration)?.steps == 9)
   }
 
+  /// Also in lists of groups that hold lists themselves, such as the ensemble of a best of n.
+  @Test func aListOfSeedsReachesNestedLists() throws {
+    let recipe = try StageRegistry.standard.loader.load(
+      yaml: """
+        name: nested
+        stages:
+          rm: {kind: reward-model, seeds: [1, 2], model: base, train: [a], validation: [b], test: [c]}
+          compare:
+            baseline: sft
+            best_of: [{name: best, policy: sft, judge: {ensemble: [rm, other]}}]
+            judge: {rule: regex, pattern: please}
+            prompts: [p]
+        """)
+    let compare = try #require(recipe.stages.last?.configuration as? CompareConfiguration)
+    #expect(compare.bestOf.map(\.judge.inputs) == [["rm-seed1", "rm-seed2", "other"]])
+  }
+
   @Test func theNameOfAMethodHasNoSeed() {
     for (stage, method) in [
       ("ppo-seed17", "ppo"), ("ppo", "ppo"), ("a-seed-b", "a-seed-b"), ("ppo-seed", "ppo-seed"),

@@ -119,6 +119,19 @@ import Testing
     #expect(alone.text != key.text)
   }
 
+  /// Nothing that decides an entry is left out of its name.
+  @Test func everyPartOfAKeyDecidesItsName() {
+    let key = ReferenceCache.Key(content: "c", weights: "w", template: "t", data: "d", threads: 2)
+    var keys = Array(repeating: key, count: 6)
+    keys[1].content = "x"
+    keys[2].weights = "x"
+    keys[3].template = "x"
+    keys[4].data = "x"
+    keys[5].threads = 1
+    let names = Set(keys.map(\.text))
+    #expect(names.count == 6)
+  }
+
   /// Every kind of damage is told of, computed again and repaired.
   @Test(arguments: ["flipped", "short", "empty", "text", "renamed", "nan", "count", "folder"])
   func damagedEntriesAreComputedAgain(_ damage: String) throws {

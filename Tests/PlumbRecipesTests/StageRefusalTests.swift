@@ -155,6 +155,27 @@ import Testing
     #expect(leftOut.first?.hasPrefix("\(tooLong) prompts left out") == true)
   }
 
+  /// A held-out judge reads the responses as well: prompts must fit its context too.
+  @Test func promptsMustFitTheHeldOutJudge() throws {
+    let (world, folder) = (try TinyWorld.shared(), try TemporaryFolder())
+    let judge = folder.url.appending(path: "judge")
+    try FileManager.default.copyItem(at: URL(filePath: world("judge")), to: judge)
+    let url = judge.appending(path: "config.json")
+    var config = try #require(
+      try JSONSerialization.jsonObject(with: Data(contentsOf: url)) as? [String: Any])
+    #expect(config["max_position_embeddings"] as? Int == 128)
+    config["max_position_embeddings"] = 16
+    try JSONSerialization.data(withJSONObject: config).write(to: url)
+    expect(
+      try refusal(
+        """
+        ppo: {policy: '\(world("sft"))', reward: '\(world("reward"))', updates: 1,
+            prompts: ['\(world("data/prompts.train.jsonl.zst"))'], watch: {held_out: '\(judge.path)'},
+            sampling: {max_new_tokens: 12}}
+        """),
+      contains: ["expected prompts that leave room", "too long"])
+  }
+
   private final class Warnings: RunObserver {
     var texts: [String] = []
     func receive(_ event: RunEvent) {

@@ -8,6 +8,9 @@ import Testing
 @Suite struct TruthGameTests {
   private let rps = TruthGame.cycle("rps", strengths: [1, 1, 1], start: [0.6, 0.2, 0.2])
 
+  private let even = TruthGame.cycle(
+    "even", strengths: [1, 1, 1], start: [1.0 / 3, 1.0 / 3, 1.0 / 3])
+
   /// `π_{t+1} ∝ π_t exp(η A π_t)`, in double precision and without any loss.
   private func multiplicativeWeights(
     _ game: MatrixGame, _ start: [Double], step: Double, rounds: Int
@@ -52,6 +55,14 @@ import Testing
     }
   }
 
+  /// `2ρ √(2D/T)` with D = log 3 for a uniform start over three, and ρ = 1 or σ(1) − ½.
+  @Test(arguments: [(GameUpdate.gpo, 1.0), (.sppo, 1 / (1 + exp(-1.0)) - 0.5)])
+  func thePromiseIsThatOfTheTheorem(update: GameUpdate, largest: Double) {
+    let play = GamePlay(game: even, update: update, rounds: 200)
+    #expect(abs(play.guarantee - 2 * largest * (2 * log(3.0) / 200).squareRoot()) < 1e-12)
+    #expect(play.run().guarantee == play.guarantee)
+  }
+
   /// Steps of any size wind outwards in a circle: the last policy of plain play goes nowhere; with an
   /// anchor it goes to the middle.
   @Test func theLastPolicyNeedsAnAnchor() {
@@ -71,6 +82,23 @@ import Testing
         != GamePlay(game: rps, update: update, rounds: 50, samples: 32, seed: 9).run().last)
   }
 
+  /// Two responses that differ: the better one moves up by the step times what it gains from the other.
+  ///
+  /// That one moves down as far. Neither its own zero nor its own half shrinks the step.
+  @Test(arguments: GameUpdate.allCases) func twoSamplesMoveByWhatOneGains(update: GameUpdate) {
+    var moved = 0
+    for seed in 0..<20 {
+      let play = GamePlay(
+        game: even, update: update, rounds: 2, samples: 2, seed: UInt64(seed))
+      let last = play.run().last.map { log($0) }
+      let spread = (last.max() ?? 0) - (last.min() ?? 0)
+      guard spread > 1e-6 else { continue }
+      moved += 1
+      #expect(abs(spread - 2 * play.stepSize * play.bound) < 1e-5, "\(seed): \(spread)")
+    }
+    #expect(moved > 5)
+  }
+
   @Test func rewardsStayExploitableInACircle() throws {
     let play = RewardPlay(game: rps, beta: 0.05)
     let wins = rps.scores.winGame
@@ -86,6 +114,13 @@ import Testing
     for (a, b) in zip(even, rps.start) { #expect(abs(a - b) < 1e-6) }
     let refitted = play.refitted(rounds: 12, floor: 0.01)
     #expect(refitted.allSatisfy { wins.dualityGap($0) >= 0.2 })
+  }
+
+  /// Each round's favourite is the response that beats the last one's: around the circle, against its arrows.
+  @Test func newRewardsMoveTheFavouriteAround() {
+    let refitted = RewardPlay(game: rps, beta: 0.05).refitted(rounds: 6, floor: 0.01)
+    let favourites = refitted.map { policy in policy.indices.max { policy[$0] < policy[$1] } }
+    #expect(favourites == [2, 1, 0, 2, 1, 0])
   }
 
   @Test func mixturesAreOrdersAtOneEndAndCirclesAtTheOther() {

@@ -78,6 +78,43 @@ import Testing
     #expect(failed.isEmpty, "\(failed)")
   }
 
+  /// Reports of two trainings of DPO on samples that end at other distances.
+  private struct ReportStage: Stage {
+    struct Configuration: StageConfiguration { static let kind = "report" }
+
+    let configuration: Configuration
+    var inputs: [String] { [] }
+
+    func plan(_ context: PlanContext) -> StagePlan { StagePlan("report") }
+
+    func run(_ context: StageContext) throws -> StageResult {
+      var samples = TruthSampledConfiguration()
+      samples.seeds = 2
+      let study = TruthStudy(
+        context: context,
+        world: EnumeratedWorld(banditRewards: [[0, 1]], reference: [[0.5, 0.5]]), beta: 1,
+        methods: [.dpo], exact: TruthExactConfiguration(), sampled: samples, languageModel: nil)
+      return study.report(
+        [(1e-5, 2e-5), (0.001, 0.002), (0.02, 0.01)].map { to, from in
+          TruthCourse(
+            points: [.init(step: 1, toPolicy: to, fromPolicy: from, starToPolicy: to)])
+        })
+    }
+  }
+
+  /// The claim is about the worst training in its worse direction, not about the mean or the best.
+  @Test func oneTrainingThatEndsElsewhereFailsTheClaim() throws {
+    let folder = try TemporaryFolder()
+    let registry = StageRegistry([ReportStage.self])
+    let recipe = try registry.loader.load(
+      yaml: "name: r\nseed: 1\nthreads: 2\nstages:\n  report: {}\n")
+    let summary = try Runner(recipe, registry: registry, directory: folder.url).run()
+    let claims = summary.claims
+    #expect(claims.map(\.measured) == [2e-5, 0.02] && claims.map(\.held) == [true, false])
+    let mean = try #require(summary.figures["report/sampled/dpo/kl_optimum_to_policy"])
+    #expect(abs(mean.value - 0.0105) < 1e-12 && mean.sampleSize == 2)
+  }
+
   private static let language = """
     name: language
     seed: 5
@@ -147,6 +184,74 @@ import Testing
       #expect(shares.count == 4 && abs(shares.reduce(0) { $0 + $1.value } - 1) < 1e-9)
     }
     #expect(summary.claims.count == 3)
+  }
+
+  /// PPO always says the first class, which another beats; GPO says all three alike.
+  @Test func aLanguageGameClaimsWhatPPOLosesMore() throws {
+    let game = try LanguageGame(suite: "without-list", strength: 2)
+    let (one, all) = ([12, 0, 0, 0], [4, 4, 4, 0])
+    func record(_ counts: [Int], _ test: [Int]) -> TruthLanguageStage.Record {
+      .init(
+        rounds: [counts, counts], test: [[Int]](repeating: test, count: 4), samples: [],
+        kl: [0, 1.5])
+    }
+    let report = TruthLanguageReport(
+      stage: "game", configuration: TruthLanguageConfiguration(), game: game,
+      names: ["ppo", "gpo"], records: [record(one, [0, 0, 0]), record(all, [0, 1, 2])],
+      prompts: [], seed: 1)
+    #expect(report.result.figures.first { $0.name == "gpo/kl" }?.value == 1.5)
+    let claims = report.result.claims
+    #expect(claims.count == 2)
+    // Whoever says one class loses σ(2) − ½ to the class that beats it, and the gap is twice that.
+    let gap = 2 * (1 / (1 + exp(-2.0)) - 0.5)
+    for claim in claims { #expect(abs(claim.measured - gap) < 1e-9 && claim.held, "\(claim)") }
+  }
+
+  /// Lets GPO play and tells the KL of its rounds.
+  private struct PlayStage: Stage {
+    struct Configuration: StageConfiguration {
+      static let kind = "play"
+      var policy = ""
+      var prompts: [String] = []
+    }
+
+    let configuration: Configuration
+    var inputs: [String] { [configuration.policy] + configuration.prompts }
+
+    func plan(_ context: PlanContext) -> StagePlan { StagePlan("play") }
+
+    func run(_ context: StageContext) throws -> StageResult {
+      var settings = TruthLanguageConfiguration()
+      settings.policy = configuration.policy
+      (settings.prompts, settings.testPrompts) = (configuration.prompts, configuration.prompts)
+      (settings.players, settings.testResponses) = ([.gpo], 1)
+      settings.sampling.maxNewTokens = 8
+      (settings.gpo.updates, settings.gpo.promptsPerUpdate) = (3, 4)
+      settings.gpo.optimizer.warmupFraction = 0
+      let match = try LanguageMatch(
+        context, settings, game: LanguageGame(suite: settings.suite, strength: settings.strength))
+      let records = try CellRunner<TruthLanguageStage.Record>(context)
+        .run([GridCell("gpo", units: 1)]) { _, place in try match.train(.gpo, place: place) }
+      return StageResult(figures: records[0].kl.map { Figure("kl", $0, sampleSize: 1) })
+    }
+  }
+
+  /// The reference is the policy that all players start from, in every round.
+  @Test func theReferenceOfALanguageGameStaysTheStart() throws {
+    let (world, folder) = (try TinyWorld.shared(), try TemporaryFolder())
+    let registry = StageRegistry([PlayStage.self])
+    let yaml = """
+      name: p
+      seed: 1
+      threads: 2
+      stages:
+        play: {policy: '\(world("sft"))', prompts: ['\(world("data/prompts.train.jsonl.zst"))']}
+      """
+    let recipe = try registry.loader.load(yaml: yaml)
+    let summary = try Runner(recipe, registry: registry, directory: folder.url).run()
+    let kl = summary.figures.map(\.value)
+    #expect(kl.count == 3 && abs(kl[0]) < 1e-4, "\(kl)")
+    #expect(abs(kl[1]) > 1e-3 && abs(kl[2]) > 1e-3, "\(kl)")
   }
 
   @Test func theJudgeOfALanguageGameReadsTheText() throws {

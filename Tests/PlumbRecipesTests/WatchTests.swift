@@ -61,6 +61,15 @@ import Testing
     #expect(run.warnings.isEmpty)
   }
 
+  /// A correlation of 0 is a limit like any other; none is below -1.
+  @Test func agreementIsSwitchedOffByMinusOne() {
+    var watch = WatchConfiguration()
+    #expect(watch.minAgreement == 0)
+    #expect(watch.monitors.map(\.name).contains("agreement"))
+    watch.minAgreement = -1
+    #expect(!watch.monitors.map(\.name).contains("agreement"))
+  }
+
   @Test func theMetricsAreWorkedByHand() throws {
     let folder = try TemporaryFolder()
     try WatchedRun().run("story: longer", in: folder.url)
@@ -132,6 +141,21 @@ import Testing
       "stages/story/watch/rollouts/update-000006.safetensors",
       "tensorboard/story/\(TensorBoardLog.fileName)",
     ] { #expect(try resumed.data(file) == straight.data(file), "\(file)") }
+  }
+
+  /// The report of a continued stage shows the samples of its first round, which an earlier process saw.
+  @Test func aResumedRunReportsTheSamplesOfItsFirstRound() throws {
+    let (straight, resumed) = (try TemporaryFolder(), try TemporaryFolder())
+    let expected = try WatchedRun().run("", in: straight.url)
+    var polled = 0
+    #expect(throws: RunInterruption.self) {
+      try WatchedRun().run("", in: resumed.url) {
+        polled += 1
+        return polled > 3
+      }
+    }
+    let found = try WatchedRun().run("", in: resumed.url, mode: .resuming)
+    #expect(found.stages.map(\.result) == expected.stages.map(\.result))
   }
 
   @Test func samplesAfterTheCheckpointAreTakenOffAgain() throws {

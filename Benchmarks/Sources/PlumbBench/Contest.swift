@@ -78,8 +78,10 @@ struct Contest {
 
   private func rounds(_ peer: Peer?) -> Int {
     if let repeats { return repeats }
-    let base = entrants.workloads[0].base
-    let isSlow = peer == .trl || base == "ppo" || base.hasPrefix("generate") || bench.isLarge
+    let workload = entrants.workloads[0]
+    let isSlow =
+      peer == .trl || workload.isPolicyUpdate || workload.base.hasPrefix("generate")
+      || bench.isLarge
     return isSlow ? 3 : 5
   }
 }

@@ -45,7 +45,7 @@ struct PeersCommand: ParsableCommand {
       peers.map { $0.split(separator: ",").compactMap { Peer(rawValue: String($0)) } }
         ?? (isLarge ? [.transformers, .pytorch] : Peer.allCases))
     let names =
-      workloads.isEmpty ? WorkloadName.all.filter { !isLarge || $0.base != "ppo" } : []
+      workloads.isEmpty ? WorkloadName.all.filter { !isLarge || !$0.isPolicyUpdate } : []
     var result = PeersResult(options)
     for group in Contest.groups(
       workloads.isEmpty ? names : try bench.workloads(workloads), peers: allowed,

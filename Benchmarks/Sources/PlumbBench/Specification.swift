@@ -27,6 +27,7 @@ struct Specification: Decodable {
     var length: Int?
     var pairs: Int?
     var prompts: Int?
+    var responses: Int?
     var epochs: Int?
     var minibatches: Int?
   }
@@ -91,6 +92,7 @@ struct WorkloadName: Hashable, CustomStringConvertible {
   /// Everything that Plumb's side runs, in the order of the table.
   static let all: [WorkloadName] = [
     "generate_b1", "generate_b16", "generate_b64", "logprobs", "sft", "reward", "dpo", "ppo",
+    "gpo",
   ].flatMap { base in
     [WorkloadName(base: base, variant: nil)]
       + variants(of: base).map {
@@ -105,6 +107,9 @@ struct WorkloadName: Hashable, CustomStringConvertible {
     default: []
     }
   }
+
+  /// Whether a repetition is an update with its own rollouts, which takes seconds.
+  var isPolicyUpdate: Bool { base == "ppo" || base == "gpo" }
 
   /// The programs that run the same workload.
   var peers: [Peer] {

@@ -40,6 +40,12 @@ public struct LogisticRegression: Hashable, Sendable {
     for _ in 0..<100 {
       let (gradient, hessian) = Self.derivatives(signed, weights, ridge)
       guard let step = solve(hessian, gradient) else { break }
+      // Newton's decrement: the step gains half of it, which the objective's rounding hides from here on. The
+      // error after the step is the square of that before.
+      if dot(gradient, step) < 1e-14 * (1 + value) {
+        weights = zip(weights, step).map { $0 - $1 }
+        break
+      }
       var scale = 1.0
       var next = zip(weights, step).map { $0 - scale * $1 }
       var nextValue = Self.objective(signed, next, ridge)
@@ -50,7 +56,6 @@ public struct LogisticRegression: Hashable, Sendable {
       }
       guard nextValue <= value else { break }
       (weights, value) = (next, nextValue)
-      if step.allSatisfy({ abs($0) < 1e-12 }) { break }
     }
     self.weights = weights
     isSeparated = signed.allSatisfy { dot($0, weights) > 0 }

@@ -23,6 +23,24 @@ extension ConfigurationSection {
 /// own: what several stages have in common.
 public protocol InlineSection: ConfigurationSection {}
 
+/// A group whose fields are in part those of an inline section, which it passes on as if they were its own.
+@dynamicMemberLookup
+public protocol SharingSettings {
+  /// The section that groups have in common.
+  associatedtype Settings: InlineSection
+
+  /// What the group has in common with others.
+  var settings: Settings { get set }
+}
+
+extension SharingSettings {
+  /// A field of the settings in common.
+  public subscript<Value>(dynamicMember field: WritableKeyPath<Settings, Value>) -> Value {
+    get { settings[keyPath: field] }
+    set { settings[keyPath: field] = newValue }
+  }
+}
+
 /// The settings of one stage of a recipe.
 public protocol StageConfiguration: ConfigurationSection {
   /// The name under `kind:` in a recipe, such as `reward-model`.

@@ -92,11 +92,13 @@ struct CompareStage: Stage {
   func plan(_ context: PlanContext) throws -> StagePlan {
     let policies =
       1 + configuration.policies.count + configuration.bestOf.reduce(0) { $0 + $1.n }
+    // Without a limit the number of prompts is not known before the data stage ran.
+    let prompts = configuration.maxPrompts > 0 ? configuration.maxPrompts : 200
     return policyPlan(
       "\(1 + configuration.policies.count + configuration.bestOf.count) policies answer held-out "
         + "prompts, judged by '\(configuration.judge.summary)'",
       parameters: try parameterCount(context, model: configuration.baseline),
-      responses: policies * configuration.responses * max(configuration.maxPrompts, 200),
+      responses: policies * configuration.responses * prompts,
       newTokens: configuration.sampling.maxNewTokens, trainingPasses: 0)
   }
 
@@ -122,7 +124,7 @@ struct CompareStage: Stage {
 
     let names = [configuration.baseline] + configuration.policies
     var answers: [PolicyAnswers] = []
-    let contestants = names.count + selections.count
+    let steps = names.count + selections.count + 1 + others.count
     for (index, name) in names.enumerated() {
       try context.stopIfInterrupted()
       let (policy, ownEncoder) = try loadPolicy(context, name)
@@ -133,7 +135,7 @@ struct CompareStage: Stage {
       buffer.recomputeLogprobs(policy: policy)
       buffer.fillReferenceLogprobs(model: reference)
       answers.append(PolicyAnswers(name: name, buffer: buffer))
-      context.progress(index + 1, of: contestants)
+      context.progress(index + 1, of: steps)
     }
     for (contestant, judge) in zip(configuration.bestOf, selections) {
       try context.stopIfInterrupted()
@@ -144,11 +146,12 @@ struct CompareStage: Stage {
           policy: policy, to: prompts, reference: reference, judge: judge.judge, encoder: encoder,
           count: configuration.responses,
           options: configuration.sampling.options(seed: context.seed)))
-      context.progress(answers.count, of: contestants)
+      context.progress(answers.count, of: steps)
     }
     let comparison = try PolicyComparison(
       answers, judge: judge.judge, reward: reward?.judge, encoder: encoder, seed: context.seed)
     try comparison.write(to: context.directory.appending(path: "answers.jsonl.zst"))
+    context.progress(answers.count + 1, of: steps)
     var heads = [comparison.head]
     for other in others {
       try context.stopIfInterrupted()
@@ -156,6 +159,7 @@ struct CompareStage: Stage {
         HeadToHead(
           answers, judged: try PolicyComparison.judgements(answers, other.judge, encoder),
           judge: other.judge.name, seed: context.seed))
+      context.progress(answers.count + heads.count, of: steps)
     }
     return try report(context, comparison, heads)
   }

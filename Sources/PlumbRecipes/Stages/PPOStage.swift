@@ -1,13 +1,12 @@
 import Foundation
 import PlumbModels
-public import PlumbObjectives
+import PlumbObjectives
 import PlumbPreferences
-public import PlumbRollouts
+import PlumbRollouts
 import PlumbTokenizers
 
 /// Settings of PPO.
-@dynamicMemberLookup
-public struct PPOConfiguration: StageConfiguration {
+public struct PPOConfiguration: StageConfiguration, SharingSettings {
   /// The name of these stages in a recipe, under `kind:`.
   public static let kind = "ppo"
 
@@ -40,14 +39,6 @@ public struct PPOConfiguration: StageConfiguration {
   public init() {
     settings.epochs = 2
     settings.normalizeRewards = true
-  }
-
-  /// The settings in common, as if they were the configuration's own.
-  public subscript<Value>(dynamicMember field: WritableKeyPath<PolicyGradientSettings, Value>)
-    -> Value
-  {
-    get { settings[keyPath: field] }
-    set { settings[keyPath: field] = newValue }
   }
 
   /// Refuses values that cannot be meant; throws `ConfigurationProblem`.

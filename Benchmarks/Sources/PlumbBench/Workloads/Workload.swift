@@ -4,7 +4,7 @@ import PlumbTensors
 
 /// Something that is repeated and timed.
 protocol Workload {
-  /// What one repetition gets done: tokens, or updates of PPO.
+  /// What one repetition gets done: tokens, or updates of PPO or GPO.
   var units: Double { get }
   /// One repetition.
   mutating func run() throws
@@ -26,6 +26,7 @@ extension WorkloadName {
     case "ppo":
       return try PPOWorkload(
         model, sizes, valueModel: variant == .sharedTrunk ? .shared : .separate)
+    case "gpo": return try GPOWorkload(model, sizes)
     default: return try GenerateWorkload(model, sizes)
     }
   }

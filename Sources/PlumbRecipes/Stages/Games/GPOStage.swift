@@ -5,8 +5,7 @@ public import PlumbObjectives
 import PlumbRollouts
 
 /// Settings of GPO and of SPPO, its bounded sibling.
-@dynamicMemberLookup
-public struct GPOConfiguration: StageConfiguration {
+public struct GPOConfiguration: StageConfiguration, SharingSettings {
   /// The name of these stages in a recipe, under `kind:`.
   public static let kind = "gpo"
 
@@ -35,14 +34,6 @@ public struct GPOConfiguration: StageConfiguration {
 
   /// The defaults.
   public init() {}
-
-  /// The settings in common, as if they were the configuration's own.
-  public subscript<Value>(dynamicMember field: WritableKeyPath<JudgedRoundsSettings, Value>)
-    -> Value
-  {
-    get { settings[keyPath: field] }
-    set { settings[keyPath: field] = newValue }
-  }
 
   /// Refuses values that cannot be meant; throws `ConfigurationProblem`.
   public func validate() throws {

@@ -1,12 +1,14 @@
 import Foundation
 import PlumbData
-import PlumbModels
+public import PlumbModels
 import PlumbObjectives
-import PlumbRollouts
+public import PlumbRollouts
 import PlumbTensors
 
 /// A policy that learns by GPO or SPPO from its own judged responses.
-struct GameTrainer: OnPolicyLearner {
+///
+/// Reads sampled and judged rollouts and nothing else, like `PPOTrainer`.
+public struct GameTrainer {
   private let configuration: GPOConfiguration
   private let seed: UInt64
   private let warn: (String) -> Void
@@ -20,7 +22,7 @@ struct GameTrainer: OnPolicyLearner {
   ///   - prompts: how many there are; with fewer than a round takes, a round has fewer steps.
   ///   - seed: of the order of the minibatches.
   ///   - warn: told of rounds that teach nothing.
-  init(
+  public init(
     _ configuration: GPOConfiguration, policy: CausalLM, prompts: Int, seed: UInt64,
     warn: @escaping (String) -> Void
   ) {
@@ -34,11 +36,18 @@ struct GameTrainer: OnPolicyLearner {
       steps: configuration.iterations * configuration.epochs * batches)
   }
 
-  var policy: CausalLM { optimizer.policy }
-  var trained: CausalLM { optimizer.policy }
+  /// The policy as it is now.
+  public var policy: CausalLM { optimizer.policy }
 
   /// One round: targets from the preference tables, then the squared loss over all minibatches.
-  mutating func improve(
+  ///
+  /// - Parameters:
+  ///   - buffer: sampled from `policy`, every group with a preference table; log-probabilities are filled in.
+  ///   - reference: the frozen reference policy.
+  ///   - update: number of the round, part of the key of the random numbers.
+  /// - Returns: the metrics of the round; see `Documentation/Stages/gpo.md`.
+  /// - Throws: `RolloutError` for a group that was not judged.
+  public mutating func improve(
     on buffer: inout RolloutBuffer, reference: CausalLM, update: Int
   ) throws -> [String: Double] {
     buffer.recomputeLogprobs(policy: policy)
@@ -95,7 +104,10 @@ struct GameTrainer: OnPolicyLearner {
       return statistics
     }
   }
+}
 
+extension GameTrainer: OnPolicyLearner {
+  var trained: CausalLM { policy }
   func save(to folder: URL) throws { try optimizer.save(to: folder) }
   mutating func load(from folder: URL) throws { try optimizer.load(from: folder) }
 }

@@ -20,24 +20,22 @@ struct OnPolicyStart {
   /// Loads them.
   ///
   /// - Parameters:
-  ///   - reference: the policy, as the recipe names it.
+  ///   - settings: policy, prompts and watch, as the recipe names them.
   ///   - choice: of the judge.
-  ///   - files: of prompts.
   ///   - rounds: of the stage.
   init(
-    _ context: StageContext, policy reference: String, lora: AdapterConfiguration,
-    judge choice: JudgeChoice, watch configuration: WatchConfiguration, prompts files: [String],
-    sampling: SamplingConfiguration, rounds: Int
+    _ context: StageContext, _ settings: OnlineTrainingSettings, judge choice: JudgeChoice,
+    rounds: Int
   ) throws {
     self.context = context
-    (policy, encoder) = try loadPolicy(context, reference, adapter: lora)
+    (policy, encoder) = try loadPolicy(context, settings.policy, adapter: settings.lora)
     let found = try recipeJudge(choice, context: context, policy: encoder)
     judge = found.judge
-    watch = try RolloutWatch(configuration, updates: rounds, context: context, encoder: encoder)
+    watch = try RolloutWatch(settings.watch, updates: rounds, context: context, encoder: encoder)
     prompts = try policyPrompts(
-      context, files, encoder: encoder,
+      context, settings.prompts, encoder: encoder,
       models: [policy.configuration] + found.readers + watch.readers,
-      newTokens: sampling.maxNewTokens)
+      newTokens: settings.sampling.maxNewTokens)
   }
 
   /// The judge, or the same with its scores brought to mean 0 and variance 1 on samples of the policy.

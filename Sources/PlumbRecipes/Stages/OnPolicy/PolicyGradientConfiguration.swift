@@ -1,9 +1,10 @@
-public import PlumbObjectives
+import PlumbObjectives
 public import PlumbRollouts
 
 /// Settings of a policy-gradient method without a critic.
-@dynamicMemberLookup
-public struct PolicyGradientConfiguration<Method: PolicyGradientMethod>: StageConfiguration {
+public struct PolicyGradientConfiguration<Method: PolicyGradientMethod>:
+  StageConfiguration, SharingSettings
+{
   /// The name of these stages in a recipe, under `kind:`.
   public static var kind: String { Method.kind }
 
@@ -33,14 +34,6 @@ public struct PolicyGradientConfiguration<Method: PolicyGradientMethod>: StageCo
     settings.klEstimator = defaults.klEstimator
     settings.klGradient = defaults.klGradient
     settings.clip = defaults.clip
-  }
-
-  /// The settings in common, as if they were the configuration's own.
-  public subscript<Value>(dynamicMember field: WritableKeyPath<PolicyGradientSettings, Value>)
-    -> Value
-  {
-    get { settings[keyPath: field] }
-    set { settings[keyPath: field] = newValue }
   }
 
   /// Refuses values that cannot be meant; throws `ConfigurationProblem`.

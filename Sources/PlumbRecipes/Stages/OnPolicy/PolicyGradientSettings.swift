@@ -3,23 +3,17 @@ public import PlumbRollouts
 
 /// What PPO and the policy-gradient methods without a critic have in common: where responses and their
 /// rewards come from, and how far a step may go.
-public struct PolicyGradientSettings: InlineSection {
-  /// The policy to start from, also the frozen reference.
-  public var policy = ""
+public struct PolicyGradientSettings: InlineSection, SharingSettings {
+  /// What every on-line stage reads.
+  public var settings = OnlineTrainingSettings()
   /// What scores responses: a reward model, frozen, or any other judge that gives scores.
   public var reward = JudgeChoice()
-  /// Files of prompts.
-  public var prompts: [String] = []
   /// Rounds of sampling.
   public var updates = 20
   /// Prompts in one round.
   public var promptsPerUpdate = 64
   /// Responses to each prompt, K.
   public var responsesPerPrompt = 1
-  /// How responses are sampled.
-  public var sampling = SamplingConfiguration()
-  /// Passes over the responses of a round.
-  public var epochs = 1
   /// Parts that a pass is cut into, one optimizer step each.
   public var minibatches = 2
   /// Tokens that go through the model at once; 0 for a whole minibatch.
@@ -58,28 +52,18 @@ public struct PolicyGradientSettings: InlineSection {
   public var lengthPenaltyFrom = 0
   /// What happens where the judge gives a score that is not finite.
   public var onBadScore = BadScoreChoice.stop
-  /// Rounds between checkpoints.
-  public var checkpointEvery = 5
-  /// Alarms, tables of samples and saved rollouts.
-  public var watch = WatchConfiguration()
-  /// The adapter to train in place of all weights.
-  public var lora = AdapterConfiguration()
-  /// The optimizer; its schedule runs over all optimizer steps.
-  public var optimizer = OptimizerConfiguration()
 
   /// The defaults.
   public init() {}
 
   /// Refuses values that cannot be meant; throws `ConfigurationProblem`.
   public func validate() throws {
-    try require("policy", !policy.isEmpty, "a stage or a model folder", "nothing")
+    try settings.validate()
     try reward.validate("reward")
-    try watch.requireHeldOut(from: reward)
-    try require("prompts", !prompts.isEmpty, "at least one file", "none")
+    try settings.watch.requireHeldOut(from: reward)
     for (name, value) in [
       ("updates", updates), ("prompts_per_update", promptsPerUpdate),
-      ("responses_per_prompt", responsesPerPrompt), ("epochs", epochs),
-      ("minibatches", minibatches),
+      ("responses_per_prompt", responsesPerPrompt), ("minibatches", minibatches),
     ] { try requireCount(name, value) }
     for (name, value) in [
       ("kl_coefficient", klCoefficient), ("max_policy_kl", maxPolicyKL),
@@ -111,20 +95,17 @@ extension PolicyGradientSettings {
   }
 
   /// What a stage reads.
-  var inputs: [String] { [policy] + reward.inputs + prompts + watch.inputs }
+  var inputs: [String] { settings.inputs(judge: reward) }
 
   /// Policy, judge, watch and prompts.
   func start(_ context: StageContext) throws -> OnPolicyStart {
-    try OnPolicyStart(
-      context, policy: policy, lora: lora, judge: reward, watch: watch, prompts: prompts,
-      sampling: sampling, rounds: updates)
+    try OnPolicyStart(context, settings, judge: reward, rounds: updates)
   }
 
   /// The rounds of the stage.
   func rounds(_ prompts: [PolicyPrompt]) -> OnPolicySettings {
-    OnPolicySettings(
-      prompts: prompts, updates: updates, promptsPerUpdate: promptsPerUpdate,
-      responsesPerPrompt: responsesPerPrompt, sampling: sampling,
-      checkpointEvery: checkpointEvery, passes: epochs, onBadScore: onBadScore)
+    settings.rounds(
+      updates, prompts, promptsPerUpdate: promptsPerUpdate,
+      responsesPerPrompt: responsesPerPrompt, onBadScore: onBadScore)
   }
 }

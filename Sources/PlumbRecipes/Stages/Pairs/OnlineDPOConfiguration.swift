@@ -1,24 +1,20 @@
 public import PlumbObjectives
 
 /// Settings of preference optimization on sampled pairs.
-public struct OnlineDPOConfiguration: StageConfiguration, PairLossConfiguration {
+public struct OnlineDPOConfiguration: StageConfiguration, SharingSettings, PairLossConfiguration {
   /// The name of these stages in a recipe, under `kind:`.
   public static let kind = "online-dpo"
 
-  /// The policy to start from, also the frozen reference.
-  public var policy = ""
+  /// What every on-line stage reads.
+  public var settings = OnlineTrainingSettings()
   /// The judge that says which response is the best and which the worst.
   public var judge = JudgeChoice()
-  /// Files of prompts.
-  public var prompts: [String] = []
   /// Rounds of sampling.
   public var updates = 20
   /// Prompts in one round.
   public var promptsPerUpdate = 32
   /// Responses to each prompt, K.
   public var responses = 4
-  /// How responses are sampled.
-  public var sampling = SamplingConfiguration()
   /// What happens to a prompt whose responses the judge cannot score: `stop` or `skip`.
   public var onBadScore = BadScoreChoice.stop
   /// The loss.
@@ -39,34 +35,23 @@ public struct OnlineDPOConfiguration: StageConfiguration, PairLossConfiguration 
   public var lengthNormalize = false
   /// The weight of the negative log-probability per token of the best responses.
   public var sftWeight = 0.0
-  /// Passes over the pairs of a round.
-  public var epochs = 1
   /// Pairs in one optimizer step.
   public var batchPairs = 16
   /// Tokens that go through the model at once.
   public var microBatchTokens = 8192
-  /// Rounds between checkpoints.
-  public var checkpointEvery = 5
-  /// Alarms, tables of samples and saved rollouts.
-  public var watch = WatchConfiguration()
-  /// The adapter to train in place of all weights.
-  public var lora = AdapterConfiguration()
-  /// The optimizer; its schedule runs over all optimizer steps.
-  public var optimizer = OptimizerConfiguration()
 
   /// The defaults.
   public init() {}
 
   /// Refuses values that cannot be meant; throws `ConfigurationProblem`.
   public func validate() throws {
-    try require("policy", !policy.isEmpty, "a stage or a model folder", "nothing")
+    try settings.validate()
     try judge.validate("judge")
-    try watch.requireHeldOut(from: judge)
-    try require("prompts", !prompts.isEmpty, "at least one file", "none")
+    try settings.watch.requireHeldOut(from: judge)
     try require("responses", (2...1000).contains(responses), "an integer from 2 to 1000", responses)
     for (name, value) in [
-      ("updates", updates), ("prompts_per_update", promptsPerUpdate), ("epochs", epochs),
-      ("batch_pairs", batchPairs), ("micro_batch_tokens", microBatchTokens),
+      ("updates", updates), ("prompts_per_update", promptsPerUpdate), ("batch_pairs", batchPairs),
+      ("micro_batch_tokens", microBatchTokens),
     ] { try requireCount(name, value) }
     try validateLosses()
   }

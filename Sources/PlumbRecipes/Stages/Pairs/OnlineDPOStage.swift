@@ -12,10 +12,7 @@ import PlumbTokenizers
 struct OnlineDPOStage: Stage {
   let configuration: OnlineDPOConfiguration
 
-  var inputs: [String] {
-    [configuration.policy] + configuration.judge.inputs + configuration.prompts
-      + configuration.watch.inputs
-  }
+  var inputs: [String] { configuration.settings.inputs(judge: configuration.judge) }
 
   func plan(_ context: PlanContext) throws -> StagePlan {
     let responses =
@@ -29,18 +26,13 @@ struct OnlineDPOStage: Stage {
 
   func run(_ context: StageContext) throws -> StageResult {
     let start = try OnPolicyStart(
-      context, policy: configuration.policy, lora: configuration.lora, judge: configuration.judge,
-      watch: configuration.watch, prompts: configuration.prompts, sampling: configuration.sampling,
-      rounds: configuration.updates)
+      context, configuration.settings, judge: configuration.judge, rounds: configuration.updates)
     var learner = OnlineDPOLearner(configuration, policy: start.policy, seed: context.seed)
     let watched = try start.train(
       &learner,
-      settings: OnPolicySettings(
-        prompts: start.prompts, updates: configuration.updates,
-        promptsPerUpdate: configuration.promptsPerUpdate,
-        responsesPerPrompt: configuration.responses, sampling: configuration.sampling,
-        checkpointEvery: configuration.checkpointEvery, passes: configuration.epochs,
-        onBadScore: configuration.onBadScore))
+      settings: configuration.settings.rounds(
+        configuration.updates, start.prompts, promptsPerUpdate: configuration.promptsPerUpdate,
+        responsesPerPrompt: configuration.responses, onBadScore: configuration.onBadScore))
     return try policyResult(
       context, learner.trained,
       responses: configuration.promptsPerUpdate * configuration.responses,

@@ -4,8 +4,7 @@ import PlumbModels
 import PlumbRollouts
 
 /// Settings of rejection-sampling fine-tuning.
-@dynamicMemberLookup
-public struct RejectionSamplingConfiguration: StageConfiguration {
+public struct RejectionSamplingConfiguration: StageConfiguration, SharingSettings {
   /// The name of these stages in a recipe, under `kind:`.
   public static let kind = "rejection-sampling"
 
@@ -22,14 +21,6 @@ public struct RejectionSamplingConfiguration: StageConfiguration {
 
   /// The defaults.
   public init() { settings.responses = 8 }
-
-  /// The settings in common, as if they were the configuration's own.
-  public subscript<Value>(dynamicMember field: WritableKeyPath<JudgedRoundsSettings, Value>)
-    -> Value
-  {
-    get { settings[keyPath: field] }
-    set { settings[keyPath: field] = newValue }
-  }
 
   /// Refuses values that cannot be meant; throws `ConfigurationProblem`.
   public func validate() throws {

@@ -77,7 +77,7 @@ struct LanguageMatch {
       rounds.append(counts)
       let metrics = try learner.improve(on: &buffer, reference: reference, update: update)
       kl.append(metrics["objective/kl"] ?? 0)
-      try place.step(update, of: play.updates + 1, loss: kl.last)
+      try place.step(update, of: play.updates + 1, loss: nil)
     }
     let trained = learner.trained
     try trained.write(to: place.folder, encoder: encoder)

@@ -36,7 +36,8 @@ struct TruthLanguageReport {
     var result = StageResult()
     var table = TextTable(
       title: "\(stage): exploitability under the judge, in win probability",
-      columns: ["policy", "gap of the last"] + game.classes + ["gap of the average of all rounds"],
+      columns: ["policy", "gap of the last"] + game.classes
+        + ["gap of the average of all rounds", "KL from the start, last round"],
       rows: [])
     for (name, record) in zip(names, records) {
       let last = measured(testCounts(record))
@@ -53,9 +54,16 @@ struct TruthLanguageReport {
         result.figures.append(figure("\(name)/average_win_gap", found, record.rounds.count))
         average = found
       }
+      if let kl = record.kl.last {
+        result.figures.append(
+          Figure("\(name)/kl", kl, unit: "nats", sampleSize: record.rounds.last?.reduce(0, +) ?? 0))
+      }
       table.rows.append(
         [name, text(last)] + shares.map { NumberText.percent($0) }
-          + [average.map { text($0) } ?? "–"])
+          + [
+            average.map { text($0) } ?? "–",
+            record.kl.last.map { NumberText.fixed($0, 2) } ?? "–",
+          ])
     }
     result.claims = claims(result.figures)
     result.tables = [table]
@@ -127,7 +135,7 @@ struct TruthLanguageReport {
             Chart.Series(
               kind, shares.enumerated().map { Chart.Point(Double($0 + 1), $1[number]) })
           }))
-    } + [gapChart]
+    } + [gapChart, divergenceChart]
   }
 
   private var gapChart: Chart {
@@ -147,6 +155,18 @@ struct TruthLanguageReport {
     return Chart(
       "Exploitability", x: .init("round"), y: .init("duality gap (win probability)"),
       .lines(series))
+  }
+
+  /// How far each player went: one that leaves language altogether is seen here first.
+  private var divergenceChart: Chart {
+    Chart(
+      "KL from the start", x: .init("round"), y: .init("nats per response"),
+      .lines(
+        zip(names, records).compactMap { name, record in
+          guard !record.kl.isEmpty else { return nil }
+          return Chart.Series(
+            name, record.kl.enumerated().map { Chart.Point(Double($0 + 1), $1) })
+        }))
   }
 
   private var samples: [SampleRow] {
