@@ -3,7 +3,8 @@ public import FoundationEssentials
 /// The bytes of a file in pieces, decompressed when they start as zstd or gzip data does.
 ///
 /// The format is told by its magic number, not by the name. Memory is bounded by two buffers and
-/// the window of the compressed stream.
+/// the window of the compressed stream. A window above 128 MB, which only zstd has, lies in a
+/// temporary file in `$TMPDIR`, or `/var/tmp`, of which some 32 MB are resident.
 public final class ByteReader {
   /// The file.
   public let url: URL
@@ -27,7 +28,7 @@ public final class ByteReader {
   /// The next piece, never empty, or nil at the end of the file.
   ///
   /// Throws ``CheckpointError`` for corrupt compressed data and for a stream that ends too early,
-  /// with the place in the compressed file.
+  /// with the place in the compressed file, and where a large window finds no room on the disk.
   public func next() throws -> [UInt8]? {
     if !hasStarted {
       hasStarted = true
@@ -158,10 +159,8 @@ public final class ByteReader {
       }
     }
     if let failure {
-      throw CheckpointError(
-        .malformed, path: url.path,
-        "corrupt \(decoder.name) data near byte \(inputOffset + inputRange.lowerBound): "
-          + failure.reason)
+      throw failure.error(
+        path: url.path, name: decoder.name, near: inputOffset + inputRange.lowerBound)
     }
     mayHoldOutput = piece.count == Self.outputCount
     return piece

@@ -9,7 +9,13 @@ public enum Zstd {
   public static func decompress(
     _ bytes: [UInt8], maximumByteCount: Int = 1 << 31
   ) throws -> [UInt8] {
-    try decoded(bytes, by: ZstdDecoder(), maximumByteCount)
+    try decompress(bytes, maximumByteCount: maximumByteCount, memory: WindowMemory())
+  }
+
+  static func decompress(
+    _ bytes: [UInt8], maximumByteCount: Int = 1 << 31, memory: WindowMemory
+  ) throws -> [UInt8] {
+    try decoded(bytes, by: ZstdDecoder(memory: memory), maximumByteCount)
   }
 }
 
@@ -53,9 +59,7 @@ private func decoded(
         }
       }
     } catch let fault as StreamFault {
-      throw CheckpointError(
-        .malformed, path: "data in memory",
-        "corrupt \(decoder.name) data near byte \(place): \(fault.reason)")
+      throw fault.error(path: "data in memory", name: decoder.name, near: place)
     }
     place += step.consumed
     output += piece[..<step.produced]

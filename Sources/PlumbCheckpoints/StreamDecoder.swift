@@ -13,19 +13,32 @@ protocol StreamDecoder: AnyObject {
   ) throws(StreamFault) -> (consumed: Int, produced: Int)
 }
 
-/// What a compression library says about bad input.
+/// What a compression library says about bad input, or about the machine.
 struct StreamFault: Error {
   let reason: String
+  /// `malformed`, or what the system refused.
+  var kind = CheckpointError.Kind.malformed
+
+  /// The error about the `name` data in the file at `path`, seen near `byte`.
+  func error(path: String, name: String, near byte: Int) -> CheckpointError {
+    let start =
+      kind == .malformed
+      ? "corrupt \(name) data near byte \(byte)" : "cannot decompress the \(name) data"
+    return CheckpointError(kind, path: path, "\(start): \(reason)")
+  }
 }
 
-/// Zstandard, any number of frames, windows up to 2 GB (`--long=31`).
+/// Zstandard, any number of frames, windows up to 2 GB (`--long=31`), those above 128 MB in a
+/// temporary file.
 final class ZstdDecoder: StreamDecoder {
   let name = "zstd"
   private(set) var isComplete = true
+  private let memory: WindowMemory
   private let context: OpaquePointer?
 
-  init() {
-    context = ZSTD_createDCtx()
+  init(memory: WindowMemory = WindowMemory()) {
+    self.memory = memory
+    context = memory.makeContext()
     if let context { ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, 31) }
   }
 
@@ -34,11 +47,13 @@ final class ZstdDecoder: StreamDecoder {
   func decode(
     _ input: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
   ) throws(StreamFault) -> (consumed: Int, produced: Int) {
-    guard let context else { throw StreamFault(reason: "out of memory") }
+    guard let context else { throw StreamFault(reason: "out of memory", kind: .unreadable) }
     var source = ZSTD_inBuffer(src: input.baseAddress, size: input.count, pos: 0)
     var target = ZSTD_outBuffer(dst: output.baseAddress, size: output.count, pos: 0)
     let result = ZSTD_decompressStream(context, &target, &source)
+    memory.trim()
     guard ZSTD_isError(result) == 0 else {
+      if let failure = memory.failure { throw StreamFault(reason: failure, kind: .unreadable) }
       throw StreamFault(reason: String(cString: ZSTD_getErrorName(result)))
     }
     if source.pos > 0 || target.pos > 0 { isComplete = result == 0 }
@@ -64,7 +79,7 @@ final class GzipDecoder: StreamDecoder {
   func decode(
     _ input: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
   ) throws(StreamFault) -> (consumed: Int, produced: Int) {
-    guard status == Z_OK else { throw StreamFault(reason: "out of memory") }
+    guard status == Z_OK else { throw StreamFault(reason: "out of memory", kind: .unreadable) }
     if isComplete, stream.total_out > 0 || stream.total_in > 0 {
       guard let first = input.first else { return (0, 0) }
       if first == 0 { isPadding = true }
