@@ -62,7 +62,8 @@ public enum RolloutError: Error, Hashable, Sendable, CustomStringConvertible {
     case .padIsEnd(let id):
       """
       token \(id) is both the padding and the end of a response: a policy trained with it never \
-      learns to stop; expected a padding id of its own, or none
+      learns to stop; expected another pad_token_id, or null, in the model folder's config.json and \
+      generation_config.json
       """
     case .ratioNotOne(let response, let token, let recorded, let recomputed, let tolerance):
       """

@@ -98,6 +98,24 @@ import Testing
     }
   }
 
+  /// A chat model that pads with the end of a turn, as SmolLM2 does, becomes a folder that policies may start from.
+  @Test func paddingIsNotTheEndOfATurn() throws {
+    for (padding, template, expected) in [
+      (2, "<|im_start|> <|im_end|>", "<|endoftext|>"), (0, "<|im_start|> <|im_end|>", nil),
+    ] as [(UInt32, String, String?)] {
+      var builder = try Self.builder(of: "llama")
+      builder["tokenizer.chat_template"] = .text(template)
+      builder["tokenizer.ggml.padding_token_id"] = .uint32(padding)
+      try Self.withImport(builder) { source in
+        let tokenizer = source.encoder.tokenizer
+        #expect(tokenizer.token(of: 2) == "<|im_end|>")
+        let found = source.model.configuration.padTokenID
+        #expect(found == expected.flatMap { tokenizer.id(of: $0) } ?? Int(padding))
+        #expect(source.notes.contains { $0.contains("pads with <|endoftext|>") } == (padding == 2))
+      }
+    }
+  }
+
   /// Bytes of the head replaced at random: imported or refused with a reason, never fatal.
   @Test func randomDamageIsNeverFatal() throws {
     let good = try Data(contentsOf: Fixtures.url("gguf/llama/model.gguf"))

@@ -18,7 +18,7 @@ public struct GGUFModel: Sendable {
   /// The file.
   public let file: GGUFFile
   /// What the metadata say about the decoder.
-  public let configuration: DecoderConfiguration
+  public private(set) var configuration: DecoderConfiguration
   let sources: [Source]
 
   /// A tensor of factors for the rotary frequencies; passed over where all are 1.
@@ -32,6 +32,9 @@ public struct GGUFModel: Sendable {
     configuration = try DecoderConfiguration(file)
     sources = try Self.sources(file, configuration)
   }
+
+  /// Writes another padding id into the folder than the metadata have, or none.
+  public mutating func pad(with id: Int?) { configuration.padTokenID = id }
 
   /// The number of parameters.
   public var parameterCount: Int { sources.reduce(0) { $0 + $1.tensor.count } }

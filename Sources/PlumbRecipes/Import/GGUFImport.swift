@@ -24,12 +24,23 @@ public struct GGUFImport: Sendable {
   ///   what is damaged or not implemented.
   public init(contentsOf url: URL) throws {
     let file = try GGUFFile(contentsOf: url)
-    model = try GGUFModel(file)
+    var model = try GGUFModel(file)
     let source = GGUFTokenizer(file, vocabularySize: model.configuration.vocabularySize)
     preTokenizerName = try source.preTokenizerName()
     let conversation = try GGUFConversation(
       file, try source.tokenizer(), model.configuration)
-    (encoder, notes) = (conversation.encoder, conversation.notes)
+    encoder = conversation.encoder
+    var notes = conversation.notes
+    // Many chat models name the end of a turn as their padding. A policy trained on from there would be refused.
+    let ends = encoder.response("").last
+    if let padding = model.configuration.padTokenID, padding == ends {
+      let other = encoder.tokenizer.id(of: ConversationEncoder.endOfTextToken)
+      model.pad(with: other == ends ? nil : other)
+      notes.append(
+        "the file pads with the token that ends a turn; the folder pads with "
+          + (model.configuration.padTokenID.flatMap(encoder.tokenizer.token) ?? "none"))
+    }
+    (self.model, self.notes) = (model, notes)
   }
 
   /// Writes the folder: weights, configurations and tokenizer, all of it or nothing.
