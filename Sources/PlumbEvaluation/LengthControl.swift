@@ -1,4 +1,5 @@
 import Foundation
+import PlumbTensors
 
 /// A win rate with the effect of length taken out, as AlpacaEval 2 reports it.
 ///
@@ -66,6 +67,38 @@ public struct LengthControlledWinRate: Hashable, Sendable {
     interval = .bootstrap(groups: groups, resamples: resamples, level: level, seed: seed) { rows in
       Self.rate(Self.fit(rows.map { all[$0] }))
     }
+  }
+
+  /// Fits the outcomes of several runs of a method on the same prompts.
+  ///
+  /// The interval owns to both: each resample draws runs and prompts with replacement and takes the
+  /// comparisons where they cross, as `CrossedMean` does.
+  ///
+  /// - Parameters:
+  ///   - runs: comparisons [runs][prompts]; every run has equally many prompts, at least one comparison in all.
+  ///   - level: the confidence of the interval, in 0..<1.
+  ///   - resamples: how often runs and prompts are drawn again.
+  ///   - seed: the same seed gives the same interval.
+  public init(
+    byRun runs: [[[Comparison]]], level: Double = 0.95, resamples: Int = 200, seed: UInt64 = 0
+  ) {
+    let prompts = runs.first?.count ?? 0
+    precondition(
+      runs.allSatisfy { $0.count == prompts },
+      "LengthControlledWinRate: expected equally many prompts in each run, found \(runs.map(\.count))"
+    )
+    let all = runs.joined().flatMap { $0 }
+    let fit = Self.fit(all)
+    let rates = (0..<resamples).compactMap { resample -> Double? in
+      var stream = RandomStream(seed: seed, purpose: "pigeonhole bootstrap", step: resample)
+      let seeds = runs.indices.map { _ in stream.uniform(below: runs.count) }
+      let drawn = (0..<prompts).map { _ in stream.uniform(below: prompts) }
+      let found = seeds.flatMap { run in drawn.flatMap { runs[run][$0] } }
+      return found.isEmpty ? nil : Self.rate(Self.fit(found))
+    }
+    self.init(
+      rate: Self.rate(fit), interval: .percentiles(ofSorted: rates.sorted(), level: level),
+      lengthWeight: fit.weights[1], isSeparated: fit.isSeparated, comparisons: all.count)
   }
 
   private init(

@@ -34,6 +34,8 @@ public struct ScalingVerdict: Hashable, Codable, Sendable {
   public let change: Contrast
   /// How the slope changes along the curve: below 0 where it falls ever faster; nil for two sizes.
   public let bend: Contrast?
+  /// 95 % bootstrap intervals of the mean loss at each size, over test rows and runs, nats.
+  public let pointIntervals: [Interval]
   /// The law of the mean curve; nil where no exponent fits best.
   public let law: ScalingLaw?
   /// 95 % bootstrap intervals of `a`, `b` and `c`, over the resamples that have a law.
@@ -59,7 +61,7 @@ public struct ScalingVerdict: Hashable, Codable, Sendable {
   ///   - losses: at least two sizes; three or more for a law.
   ///   - margin: the change, in nats, that counts as none.
   ///   - alpha: the level of the tests.
-  ///   - resamples: of the bootstrap for the law's intervals.
+  ///   - resamples: of the bootstrap for the intervals of the law and of the points.
   ///   - seed: the same seed gives the same intervals.
   public init(
     _ losses: ScalingLosses, margin: Double = 0.02, alpha: Double = 0.05, resamples: Int = 400,
@@ -77,10 +79,16 @@ public struct ScalingVerdict: Hashable, Codable, Sendable {
     let law = try? ScalingLaw(sizes: losses.sizes, losses: means)
     // A law that rises (a < 0) is none.
     self.law = law.flatMap { $0.a > 0 ? $0 : nil }
-    let laws = losses.resampledMeans(resamples: resamples, seed: seed).compactMap {
+    precondition(
+      resamples > 0, "ScalingVerdict: expected at least one resample, found \(resamples)")
+    let drawn = losses.resampledMeans(resamples: resamples, seed: seed)
+    pointIntervals = losses.sizes.indices.map { size in
+      .percentiles(ofSorted: drawn.map { $0[size] }.sorted(), level: 0.95)
+    }
+    let laws = drawn.compactMap {
       try? ScalingLaw(sizes: losses.sizes, losses: $0)
     }.filter { $0.a > 0 }
-    lawShare = Double(laws.count) / Double(max(1, resamples))
+    lawShare = Double(laws.count) / Double(resamples)
     lawIntervals =
       self.law == nil || laws.count < 2
       ? nil

@@ -27,6 +27,28 @@ import Testing
     #expect(table.output.contains("strict 3-cycles") && table.output.contains("1 of 1"))
   }
 
+  /// The place of a response in a pair is not known, so it must explain nothing: in a circle of pairs
+  /// all ratings are equal, and a quarter of the simulated triples are circles.
+  @Test func theNullOfPairsIsNotTheFileItself() throws {
+    let circles = (0..<5).flatMap { prompt in
+      [("a", "b"), ("b", "c"), ("c", "a")].map {
+        #"{"prompt": "p\#(prompt)", "chosen": "\#($0.0)", "rejected": "\#($0.1)"}"#
+      }
+    }
+    let result = try cycles(lines(circles), ["--json", "--resamples", "20"])
+    let null = try #require(try result.rows().first?["cycles"]?["null"])
+    // 1,000 triples are drawn; the standard deviation is 0.014.
+    expectClose(try #require(null["mean"]?.number), 0.25, absolute: 0.07, relative: 0)
+    // All five are circles in one simulation of 1,024.
+    #expect(try #require(null["p_value"]?.number) < 0.05)
+    #expect(!result.errors.contains("zero width"))
+    // One simulation has no spread.
+    for options in [["--draws", "1"], ["--draws", "1", "--json"]] {
+      #expect(try cycles(lines(circles), options).errors.contains("the null has zero width"))
+    }
+    #expect(try !cycles(lines(circles), ["--draws", "0"]).errors.contains("zero width"))
+  }
+
   @Test func singlePairsSayThatNothingCanBeSeen() throws {
     let result = try cycles(lines([#"{"prompt": "p", "chosen": "a", "rejected": "b"}"#]))
     #expect(result.status == 0)

@@ -45,7 +45,9 @@ import Testing
     "ace",
   ]
 
-  @Test(arguments: [TestModels.reward, TestModels.generalPreference, TestModels.gated])
+  @Test(arguments: [
+    TestModels.reward, TestModels.generalPreference, TestModels.gated, TestModels.pair,
+  ])
   func everythingInOneObject(model: String) throws {
     let output = try Self.evaluate(
       ["--json", "--resamples", "50"], data: Self.rows(24, prefix: "Test"),
@@ -83,6 +85,41 @@ import Testing
     #expect(style["phi"]?["bold"]?["label"]?.number == 1)
     let beta = try #require(style["beta"]?.object)
     #expect(beta.map(\.key) == ["length", "lists", "headers", "bold"])
+    // Only a pair model reads its responses in an order.
+    let isPair = model == TestModels.pair
+    for key in ["order_flips", "first_place_logit", "order_logit_magnitude"] {
+      #expect((all[key]?.number != nil) == isPair, "\(key)")
+      #expect((all["intervals"]?[key]?.numbers.count == 2) == isPair, "\(key)")
+    }
+  }
+
+  /// Held against what `score` says of the same pairs in both orders.
+  @Test func theOrderBiasOfAPairModelFollowsFromBothOrders() throws {
+    let data = Self.rows(24, prefix: "Test")
+    let all = try #require(
+      try Self.evaluate(["--json", "--resamples", "40"], data: data, model: TestModels.pair)
+        .rows().first)
+    let found = try Program.run(["score", "--model", TestModels.pair], input: lines(data)).rows()
+    let orders = try found.map {
+      (try #require($0["as_given"]?.number), try #require($0["swapped"]?.number))
+    }
+    try #require(orders.count == 24)
+    let count = Double(orders.count)
+    // A verdict of exactly 0 does not occur in random weights.
+    let flips = Double(orders.count { ($0 > 0) != ($1 > 0) }) / count
+    // `swapped` is minus the log-odds of the second response, read first.
+    let places = orders.map { ($0 - $1) / 2 }
+    let place = places.reduce(0, +) / count
+    let magnitude = places.reduce(0) { $0 + abs($1) } / count
+    expectClose(try #require(all["order_flips"]?.number), flips, absolute: 1e-9)
+    expectClose(try #require(all["first_place_logit"]?.number), place, absolute: 1e-4)
+    expectClose(try #require(all["order_logit_magnitude"]?.number), magnitude, absolute: 1e-4)
+    let answers = orders.map { ($0 + $1) / 2 }
+    let right = Double(answers.count { $0 > 0 }) / count
+    expectClose(try #require(all["accuracy"]?.number), right, absolute: 1e-9)
+    let ends = try #require(all["intervals"]?["first_place_logit"]?.numbers)
+    #expect(ends[0] <= place && place <= ends[1])
+    #expect(all["model_kind"]?.string == "a pair model")
   }
 
   @Test func onlyWhatIsAskedForIsPrinted() throws {
@@ -162,7 +199,9 @@ import Testing
       #"{"prompt": "No answers here"}"#,
       #"{"prompt": "Fine?", "chosen": "Yes", "rejected": "No", "source": "one"}"#,
     ]
-    for model in [TestModels.reward, TestModels.generalPreference, TestModels.gated] {
+    for model in [
+      TestModels.reward, TestModels.generalPreference, TestModels.gated, TestModels.pair,
+    ] {
       let output = try Self.evaluate(["--json"], data: data, model: model)
       let all = try #require(try output.rows().first)
       #expect(all["pairs"]?.integer == 1)
@@ -235,6 +274,13 @@ import Testing
       ] {
         #expect(html.contains(text), "\(text)")
       }
+      #expect(!html.contains("Order of the responses"))
+      let ofPair = try Self.evaluate(
+        ["--report", page.path, "--resamples", "30"], data: Self.rows(24, prefix: "A"),
+        model: TestModels.pair)
+      let order = try String(contentsOf: page, encoding: .utf8)
+      #expect(ofPair.status == 0 && order.contains("Order of the responses"))
+      #expect(order.contains("verdicts that change with the order"))
       #expect(!html.contains("<script") && !html.contains("http://") && !html.contains("https://"))
       let missing = try Self.evaluate(
         ["--report", folder.appending(path: "no/out.html").path], data: Self.rows(2, prefix: "A"))

@@ -26,6 +26,22 @@ import Testing
     #expect(WinRate(Self.outcomes).rate == 7.0 / 12)
   }
 
+  /// Two runs that disagree: the rate is that of all comparisons, the interval knows that a third run may do either.
+  @Test func runsAreDrawnToo() {
+    let lost = Self.prompts.map { prompt in
+      prompt.map { Comparison(outcome: .loss, lengthDifference: $0.lengthDifference) }
+    }
+    let together = LengthControlledWinRate(
+      byPrompt: zip(Self.prompts, lost).map { $0 + $1 }, seed: 3)
+    let crossed = LengthControlledWinRate(byRun: [Self.prompts, lost], seed: 3)
+    #expect(abs(crossed.rate - together.rate) < 1e-9 && crossed.comparisons == 24)
+    #expect(abs(crossed.lengthWeight - together.lengthWeight) < 1e-9)
+    // A resample in four holds the lost run alone, whose rate is close to 0.
+    #expect(crossed.interval.lower < 0.02 && together.interval.lower > 0.02)
+    let same = LengthControlledWinRate(byRun: [Self.prompts, Self.prompts], seed: 3)
+    #expect(abs(same.rate - 0.4491407622782035) < 1e-7)
+  }
+
   @Test func theOtherSideHasTheRest() {
     let own = LengthControlledWinRate(byPrompt: Self.prompts, seed: 3)
     let other = LengthControlledWinRate(

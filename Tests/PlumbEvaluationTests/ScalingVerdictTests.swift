@@ -41,6 +41,13 @@ import Testing
       let intervals = try #require(verdict.lawIntervals)
       #expect(intervals[1].lower < law.b && law.b < intervals[1].upper)
       #expect(verdict.lawShare > 0.9)
+      // Each point of the mean curve lies in its own interval.
+      let means = losses(seed: seed) { 2 * pow($0, -0.5) + 0.5 }.means
+      let areInside = zip(means, verdict.pointIntervals).allSatisfy { mean, interval in
+        interval.lower < mean && mean < interval.upper
+      }
+      #expect(areInside)
+      #expect(verdict.pointIntervals.count == Self.sizes.count)
     }
   }
 

@@ -64,6 +64,14 @@ public struct Cyclicity: Hashable, Codable, Sendable {
   /// Whether the table is pooled over prompts, because all have the same items.
   public let isPooled: Bool
 
+  /// Whether the simulations of the null all have one cyclic share although there are loops.
+  ///
+  /// The null then has no noise to hold the measured share against.
+  public var hasNullWithoutWidth: Bool {
+    guard promptsWithLoops > 0, let null = cyclicShare.null else { return false }
+    return null.interval.upper - null.interval.lower < 1e-12
+  }
+
   /// Measures graphs.
   ///
   /// - Parameters:

@@ -20,9 +20,12 @@ public struct DavidsonModel: Hashable, Codable, Sendable {
   ///   - sharesRatings: whether the items are the same in every graph (systems of a tournament).
   ///   - sharedPenalty: weight of the squared shared ratings, halved.
   ///   - localPenalty: the same of each graph's own ratings; infinite for none.
+  ///   - fitsPlace: whether the first place may be worth something; false where the file does not say
+  ///     which of two stood first. With the chosen one always first, the place would explain every
+  ///     verdict, and every simulation would repeat the file.
   public init(
     fitting graphs: [PreferenceGraph], sharesRatings: Bool, sharedPenalty: Double = 0.01,
-    localPenalty: Double = 1
+    localPenalty: Double = 1, fitsPlace: Bool = true
   ) {
     let items = sharesRatings ? graphs.map(\.items).max() ?? 0 : 0
     let hasLocal = localPenalty.isFinite
@@ -64,6 +67,7 @@ public struct DavidsonModel: Hashable, Codable, Sendable {
           }
         }
       }
+      if !fitsPlace { gradient[0] = 0 }
       return (loss, gradient)
     }
     let x = limitedMemoryBFGS(

@@ -21,8 +21,8 @@ struct DataCyclesCommand: ParsableCommand {
       the part that ratings explain, what circulates around triangles (curl) and around longer holes \
       (harmonic): HodgeRank, energies weighted by the number of comparisons. Systems of a tournament \
       have one table over all prompts; other files have a table for each prompt, added up. Intervals \
-      draw prompts. The null is a Bradley-Terry model with ties and a first-place term, fitted and \
-      simulated: what an order and noise alone would show.
+      draw prompts. The null is a Bradley-Terry model with ties and, in a tournament, a first-place \
+      term, fitted and simulated: what an order and noise alone would show.
 
         plumb data cycles examples/data/tournament-vicuna80.jsonl.zst
         plumb data cycles pairs.jsonl --json
@@ -55,6 +55,11 @@ struct DataCyclesCommand: ParsableCommand {
 
   func run() throws {
     let found = try measure()
+    if found.hasNullWithoutWidth {
+      StandardError.write(
+        "the null has zero width: every simulation shows the same cyclic share, as can be with one "
+          + "verdict a pair; its interval and p-value say nothing about the energy\n")
+    }
     guard json else {
       try StandardOutput().write(found.table(title: file).text)
       if found.promptsWithLoops == 0 {
@@ -88,7 +93,9 @@ struct DataCyclesCommand: ParsableCommand {
       null: draws == 0
         ? nil
         : DavidsonModel(
-          fitting: graphs, sharesRatings: isTournament, localPenalty: isTournament ? .infinity : 1),
+          fitting: graphs, sharesRatings: isTournament, localPenalty: isTournament ? .infinity : 1,
+          // A pair has a chosen and a rejected response, but no first one.
+          fitsPlace: isTournament),
       draws: draws, resamples: resamples, seed: seed)
   }
 }

@@ -30,7 +30,8 @@ struct EvaluateCommand: ParsableCommand {
       --validation adds what a temperature does that is fitted there; --slices the figures of parts; \
       --style-control what is left without length and Markdown, fitted on the validation pairs or, \
       without them, across folds of prompts. --json and --report have all of it, with 95 % \
-      bootstrap intervals over prompts. Every key is defined in Documentation/Calibration.md.
+      bootstrap intervals over prompts, and how often a pair model's verdict changes with the \
+      order of the responses. Every key is defined in Documentation/Calibration.md.
 
       --answers measures a judge that gives no probabilities, by how far its samples agree; rows are \
       {"samples": ["A", "A", "B"], "answer": "A"}.
@@ -43,7 +44,10 @@ struct EvaluateCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The preference model: a folder with config.json and model.safetensors, such as a stage of a run.",
+      """
+      The preference model: a folder with config.json and model.safetensors, such as a stage of a \
+      run, or STAGE#NAME for one that the stage lists in models.json.
+      """,
       valueName: "dir"),
     completion: .directory)
   var model: String?
@@ -160,7 +164,7 @@ struct EvaluateCommand: ParsableCommand {
       return
     }
     guard let model, let data else { return }
-    let judging = try JudgingModel(path: model)
+    let judging = try JudgingModel(reference: model)
     let context = judging.configuration.maximumPositions
     let limit = min(maxLength ?? context, context)
     let test = try EvaluationPairs(data, for: judging, limit: limit)
@@ -173,27 +177,35 @@ struct EvaluateCommand: ParsableCommand {
     }
 
     var progress = RowProgress(total: test.groups.count + (fitted?.groups.count ?? 0))
-    func scored(_ pairs: EvaluationPairs) throws -> [ScoredPair] {
+    func evaluated(
+      _ pairs: EvaluationPairs, measuresOrder: Bool = false
+    ) throws -> PreferenceEvaluation {
       do {
-        return pairs.scored(
-          try PreferenceEvaluation(model: judging.model, pairs: pairs.groups) {
-            progress.advance(rows: $0)
-          }.logOdds)
+        return try PreferenceEvaluation(
+          model: judging.ensemble, pairs: pairs.groups, measuresOrder: measuresOrder
+        ) {
+          progress.advance(rows: $0)
+        }
       } catch PreferenceError.notFinite(_, let what, let value) {
         throw CommandFailure("\(model): expected a finite \(what), found \(value)")
       }
     }
-    let testPairs = try scored(test)
-    let validationPairs = try fitted.map(scored) ?? []
+    let found = try evaluated(test, measuresOrder: json || report != nil)
+    let testPairs = test.scored(found.logOdds)
+    let validationPairs = try fitted.map { $0.scored(try evaluated($0).logOdds) } ?? []
     progress.finish()
     let analysis = PreferenceAnalysis(testPairs, validation: validationPairs, options: options)
+    let order = found.inBothOrders.map {
+      MeasuredOrderBias(
+        $0, prompts: test.facts.map(\.prompt), resamples: options.resamples, seed: seed)
+    }
     if options.style != nil, analysis.style == nil {
       StandardError.write(
         "plumb: the style was left out: it needs texts of at least two prompts, or --validation\n")
     }
     try StandardOutput().write(lines: [
       EvaluationJSON.object(
-        of: analysis, dropped: test.dropped, isComplete: json, kind: judging.kind)
+        of: analysis, order: order, dropped: test.dropped, isComplete: json, kind: judging.kind)
     ])
     let leftOut = test.dropped.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
     try write(
@@ -205,7 +217,7 @@ struct EvaluateCommand: ParsableCommand {
           .init("left out", leftOut.isEmpty ? "none" : leftOut.joined(separator: ", ")),
           .init("seed", "\(seed)"),
         ] + (validation.map { [.init("validation", $0)] } ?? []),
-        sections: analysis.sections))
+        sections: analysis.sections + (order.map { [$0.section] } ?? [])))
   }
 
   private func write(_ page: @autoclosure () -> Report) throws {

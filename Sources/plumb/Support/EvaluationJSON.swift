@@ -7,10 +7,11 @@ enum EvaluationJSON {
   /// The one object that `plumb evaluate` prints.
   ///
   /// - Parameters:
+  ///   - order: what the order of the responses decides; nil but for pair models.
   ///   - isComplete: with intervals, bins and settings; else the figures that were asked for.
   static func object(
-    of analysis: PreferenceAnalysis, dropped: [String: Int], isComplete: Bool,
-    kind: String
+    of analysis: PreferenceAnalysis, order: MeasuredOrderBias?, dropped: [String: Int],
+    isComplete: Bool, kind: String
   ) -> JSONValue {
     let calibration = analysis.all.calibration
     var fields: [(String, JSONValue)] = [
@@ -25,12 +26,19 @@ enum EvaluationJSON {
       fields.append(("dropped_reasons", counts(dropped)))
     }
     if isComplete {
+      if let order {
+        fields += [
+          ("order_flips", .number(order.bias.flips)),
+          ("first_place_logit", .number(order.bias.firstPlaceLogit)),
+          ("order_logit_magnitude", .number(order.bias.meanMagnitude)),
+        ]
+      }
       fields += [
         ("model_kind", .string(kind)), ("prompts", .integer(analysis.all.prompts)),
         ("ties", .integer(analysis.ties)), ("bins", .integer(analysis.options.bins)),
         ("seed", .integer(Int(clamping: analysis.options.seed))),
         ("resamples", .integer(analysis.options.resamples)),
-        ("intervals", intervals(analysis.all)),
+        ("intervals", intervals(analysis.all, order: order)),
         ("ece_by_bins", fieldsOf(analysis.eceByBins.map { ("\($0.bins)", .number($0.ece)) })),
         ("reliability", reliability(calibration.bins)),
       ]
@@ -70,9 +78,17 @@ enum EvaluationJSON {
         + [("intervals", intervals(measured))])
   }
 
-  static func intervals(_ measured: MeasuredCalibration) -> JSONValue {
-    fieldsOf(
-      CalibrationMetric.allCases.map { ($0.rawValue, ends(measured.intervals[$0])) })
+  static func intervals(
+    _ measured: MeasuredCalibration, order: MeasuredOrderBias? = nil
+  ) -> JSONValue {
+    var fields = CalibrationMetric.allCases.map { ($0.rawValue, ends(measured.intervals[$0])) }
+    if let order {
+      fields += [
+        ("order_flips", ends(order.flips)), ("first_place_logit", ends(order.firstPlaceLogit)),
+        ("order_logit_magnitude", ends(order.meanMagnitude)),
+      ]
+    }
+    return fieldsOf(fields)
   }
 
   static func ends(_ interval: Interval?) -> JSONValue {

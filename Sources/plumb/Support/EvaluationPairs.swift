@@ -95,7 +95,7 @@ struct EvaluationPairs {
 
     /// Takes a pair that fits; its facts are asked for only then.
     mutating func add(_ group: PreferenceGroup, facts known: () -> PairFacts) {
-      guard judging.model.longestSequence(of: group) <= limit else {
+      guard judging.ensemble.longestSequence(of: group) <= limit else {
         drop(
           group.prompt.count >= limit
             ? "prompt fills the context of \(limit) tokens" : "longer than \(limit) tokens")

@@ -39,45 +39,6 @@ struct LanguageModel {
   }
 }
 
-/// A reward, general preference or pair model with the tokenizer beside it.
-struct JudgingModel {
-  let model: PreferenceModel
-  let texts: TextEncoder
-
-  /// Loads a folder; a language model is refused with the command that fits it.
-  init(path: String) throws {
-    let folder = try openModel(path)
-    if folder.architecture == folder.configuration.family.causalArchitecture {
-      throw CommandFailure(
-        "\(path): expected a preference model, found a language model "
-          + "(\(folder.architecture)); 'plumb generate' and 'plumb logprobs' read it")
-    }
-    model = try loadPreferenceModel(directory: folder.url)
-    try requireNumbers(model.parameters, path: path)
-    texts = try TextEncoder(path: path)
-  }
-
-  var configuration: DecoderConfiguration { model.decoder.configuration }
-
-  /// Where the head reads.
-  var readout: Readout { model.readout }
-
-  /// What kind of model it is, in words.
-  var kind: String {
-    switch model {
-    case .reward: "a reward model"
-    case .generalPreference: "a general preference model"
-    case .pair: "a pair model"
-    }
-  }
-
-  /// Whether the prompt must be known apart from the response.
-  var needsPrompt: Bool {
-    guard case .generalPreference(let model) = model else { return false }
-    return model.options.isGated
-  }
-}
-
 /// The tokenizer and template of a model folder, which may have none.
 struct TextEncoder {
   let path: String
