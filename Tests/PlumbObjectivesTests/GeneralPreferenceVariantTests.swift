@@ -94,6 +94,18 @@ import Testing
     checkGradients(of: [Tensor(scores), Tensor([-2.0])], step: 0x1p-9, tolerance: 2e-2) {
       generalPreference(scores: $0[0], rawTau: $0[1]).loss
     }
+    // The regression, whole and as a part of a batch: distances to the targets of -0.2, 1.6 and 1.5.
+    for count in [nil, 7] {
+      checkGradients(of: [Tensor([0.4, -0.2, 0.9])]) {
+        generalPreferenceRegression(
+          scores: $0[0], tau: 0.5, targets: [1, -2, 0.3], batchCount: count
+        ).loss
+      }
+    }
+    // By hand: (s / tau - target) / tau over the three pairs.
+    let variable = Tensor.variable([0.4, -0.2, 0.9], shape: [3])
+    let loss = generalPreferenceRegression(scores: variable, tau: 0.5, targets: [1, -2, 0.3]).loss
+    expectClose(gradient(loss, variable), [-0.4 / 3, 3.2 / 3, 1], absolute: 1e-5)
   }
 
   @Test func wrongShapesTrap() async {

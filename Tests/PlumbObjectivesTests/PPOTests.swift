@@ -150,6 +150,28 @@ struct PPOTests {
     }
   }
 
+  /// Ratios e^0.3, e^0.6, e^-0.36 and so on: away from the kinks at 0.8 and 1.6, and the first inside of
+  /// the higher bound alone.
+  @Test func gradientsWithAHigherClipMatchFiniteDifferences() {
+    let (new, old): ([Float], [Float]) = (
+      [-1, -2, -0.5, -0.1, -0.7], [-1.3, -2.6, -0.14, -0.7, -0.34]
+    )
+    func loss(_ logprobs: Tensor, clipHigher: Float?) -> Tensor {
+      ppoPolicy(
+        logprobs: logprobs, oldLogprobs: old, advantages: [1, 1, -1, -0.5, 2], clip: 0.2,
+        clipHigher: clipHigher
+      ).loss
+    }
+    checkGradients(of: [Tensor(new)]) { loss($0[0], clipHigher: 0.6) }
+    let variable = Tensor.variable(new, shape: [5])
+    let (high, low): (Float, Float) = (exp(0.6), exp(-0.36))
+    let expected = [-exp(Float(0.3)) / 5, 0, 0, 0.1 * high, -0.4 * low]
+    expectClose(gradient(loss(variable, clipHigher: 0.6), variable), expected, absolute: 1e-5)
+    // With one bound for both sides the first token is clipped, and nothing else differs.
+    let clipped = [0, 0, 0, 0.1 * high, -0.4 * low]
+    expectClose(gradient(loss(variable, clipHigher: nil), variable), clipped, absolute: 1e-5)
+  }
+
   @Test func badInputTraps() async {
     await #expect(processExitsWith: .failure) {
       _ = ppoPolicy(logprobs: Tensor([]), oldLogprobs: [], advantages: [])

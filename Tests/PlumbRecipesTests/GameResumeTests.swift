@@ -81,6 +81,13 @@ import Testing
     }
   }
 
+  /// Copied at drawn moments while it runs, one of them in the middle of a rollout, as a kill would leave it.
+  @Test(arguments: cases.prefix(3)) func aKilledStageEndsInTheSameBytes(_ test: Case) throws {
+    let yaml = yaml(test, try TinyWorld.shared())
+    try KilledRuns(yaml, stage: test.kind, weights: "model.safetensors", isOnline: true)
+      .expectTheSameBytes(seed: test.name)
+  }
+
   /// Stopped after every few looks at whether it should: within a rollout, before the judge, after a round.
   @Test(arguments: cases) func aStageThatIsStoppedAnywhereEndsInTheSameBytes(_ test: Case) throws {
     let world = try TinyWorld.shared()

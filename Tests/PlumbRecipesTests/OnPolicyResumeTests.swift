@@ -1,6 +1,5 @@
 import Foundation
 import PlumbRollouts
-import PlumbTensors
 import Testing
 
 @testable import PlumbRecipes
@@ -65,39 +64,9 @@ import Testing
 
   /// The directory is copied at random moments, as a kill would leave it, and the copies are resumed.
   @Test(arguments: cases) func aKilledStageEndsInTheSameBytes(_ test: Case) throws {
-    let yaml = test.yaml(try TinyWorld.shared())
-    let straight = try TemporaryFolder()
-    var polls = 0
-    try runTiny(yaml, in: straight.url) {
-      polls += 1
-      return false
-    }
-    // Before the stage; then in each update at least: while it samples, before the judge, at its end.
-    try #require(polls > 1 + 4 * 3, "\(polls)")
-    var stream = RandomStream(seed: 5, purpose: test.name)
-    let moments = Set((0..<3).map { _ in 2 + stream.uniform(below: polls - 1) })
-    let running = try TemporaryFolder()
-    var copies: [(moment: Int, folder: TemporaryFolder)] = []
-    var poll = 0
-    var failure: (any Error)?
-    try runTiny(yaml, in: running.url) {
-      poll += 1
-      guard moments.contains(poll) else { return false }
-      do {
-        let copy = try TemporaryFolder()
-        try FileManager.default.removeItem(at: copy.url)
-        try FileManager.default.copyItem(at: running.url, to: copy.url)
-        copies.append((poll, copy))
-      } catch { failure = error }
-      return false
-    }
-    #expect(failure == nil && copies.count == moments.count)
-    try expectSame(running, straight, test, "a second run")
-    for (moment, copy) in copies {
-      #expect(!copy.exists("summary.json"))
-      try runTiny(yaml, in: copy.url, mode: .resuming)
-      try expectSame(copy, straight, test, "killed at poll \(moment) of \(polls)")
-    }
+    try KilledRuns(
+      test.yaml(try TinyWorld.shared()), stage: "trained", weights: test.weights, isOnline: true
+    ).expectTheSameBytes(seed: test.name)
   }
 
   /// Stopped by the user while it samples, and before the judge: the responses that are complete are kept.

@@ -14,6 +14,18 @@ import Testing
     /// The number of polls after which a run is stopped.
     var polls = 2
     var testDescription: String { name }
+
+    var weights: String { isAdapter ? "adapter_model.safetensors" : "model.safetensors" }
+
+    func yaml(_ world: TinyWorld) -> String {
+      """
+      name: resume
+      seed: 11
+      threads: 2
+      stages:
+        \(kind): {\(settings(world))}
+      """
+    }
   }
 
   private static func dpo(_ world: TinyWorld, _ more: String) -> String {
@@ -68,24 +80,27 @@ import Testing
   ]
 
   @Test(arguments: cases) func aStoppedRunEndsInTheSameBytes(_ test: Case) throws {
-    let world = try TinyWorld.shared()
-    let yaml = """
-      name: resume
-      seed: 11
-      threads: 2
-      stages:
-        \(test.kind): {\(test.settings(world))}
-      """
+    let yaml = test.yaml(try TinyWorld.shared())
     let (straight, stopped) = (try TemporaryFolder(), try TemporaryFolder())
     try runTiny(yaml, in: straight.url)
     let steps = try straight.text("metrics.jsonl").split(separator: "\n").count
     try #require(steps > 4)
     let stops = try runTinyWithStops(yaml, in: stopped.url, polls: test.polls, fewerThan: 4 * steps)
     #expect(stops.count > 1 && Set(stops).count > 1, "\(stops)")
-    let weights = test.isAdapter ? "adapter_model" : "model"
-    for file in ["metrics.jsonl", "summary.json", "stages/\(test.kind)/\(weights).safetensors"] {
+    for file in ["metrics.jsonl", "summary.json", "stages/\(test.kind)/\(test.weights)"] {
       #expect(try stopped.data(file) == straight.data(file), "\(file)")
     }
+  }
+
+  /// Copied at drawn moments while it runs, as a kill would leave it; `online-dpo` in the middle of a
+  /// rollout too.
+  @Test(arguments: cases) func aKilledRunEndsInTheSameBytes(_ test: Case) throws {
+    let isOnline = test.kind == "online-dpo"
+    // Long responses at a high temperature: a rollout takes passes enough to be killed within.
+    let yaml = test.yaml(try TinyWorld.shared()).replacing(
+      "max_new_tokens: 10", with: "max_new_tokens: 40, temperature: 2.5")
+    try KilledRuns(yaml, stage: test.kind, weights: test.weights, isOnline: isOnline)
+      .expectTheSameBytes(seed: test.name)
   }
 
   /// The cache that a stopped run left is not part of what it computes: without it the bytes are the same.
