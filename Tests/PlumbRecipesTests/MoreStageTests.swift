@@ -77,7 +77,7 @@ extension [Figure] {
     #expect(try #require(figures["more/more/accuracy"]).value > 0.6)
     #expect(figures["more/more_less_multi-task/ece"] != nil)
     let claims = summary.claims
-    #expect(claims.count == 4 && claims.allSatisfy { $0.paper != nil })
+    #expect(claims.count == 3 && claims.allSatisfy { $0.paper != nil })
 
     let index = try #require(
       try RunFiles.read(

@@ -1,5 +1,8 @@
 import Foundation
 import PlumbData
+import PlumbPreferences
+import PlumbTestSupport
+import PlumbTokenizers
 import Testing
 
 @testable import PlumbRecipes
@@ -36,6 +39,7 @@ import Testing
         validation: ['\(world("data/preferences.validation.jsonl.zst"))']
         sizes: \(sizes)
         runs: 2
+        keep_models: true
         batch_pairs: 8
         max_length: 64
         optimizer: {learning_rate: 0.003, schedule: constant, warmup_fraction: 0.1}
@@ -56,6 +60,7 @@ import Testing
         validation: ['\(world("data/preferences.validation.jsonl.zst"))']
         sizes: [16, 0]
         runs: 2
+        keep_models: true
         epochs: 1
         batch_pairs: 8
         max_length: 64
@@ -83,6 +88,36 @@ import Testing
     return summary
   }
 
+  /// The folders `cells/NAME` of a stage, each a reward model with its tokenizer, equal in both runs.
+  func keptModels(_ stage: String) throws -> [String: RewardModel] {
+    let (straight, stopped) = (
+      folder.url.appending(path: "straight/stages/\(stage)/cells"),
+      folder.url.appending(path: "stopped/stages/\(stage)/cells")
+    )
+    var models: [String: RewardModel] = [:]
+    for name in RunFiles.names(in: straight) {
+      let (one, other) = (straight.appending(path: name), stopped.appending(path: name))
+      _ = try ConversationEncoder.load(from: one)
+      models[name] = try RewardModel(directory: one)
+      let weights = "model.safetensors"
+      let isSame =
+        try Data(contentsOf: one.appending(path: weights))
+        == Data(contentsOf: other.appending(path: weights))
+      #expect(isSame, "\(name)")
+    }
+    return models
+  }
+
+  /// The mean loss of a model on the pairs of a file, cut as the stages cut them.
+  func loss(_ model: RewardModel, _ file: String) throws -> Double {
+    let encoder = try ConversationEncoder.load(from: URL(filePath: world("pretrain")))
+    let rows = try DataFile.preferencePairs(URL(filePath: file)).rows
+    let (groups, _) = ExampleEncoder(encoder, limits: try TokenLimits(context: 64))
+      .groups(of: rows, form: .scored)
+    let odds = try PreferenceModel.reward(model).logOdds(pairs: groups.map { PreferenceGroup($0) })
+    return odds.map(pairLoss).reduce(0, +) / Double(odds.count)
+  }
+
   @Test func aScalingGridEndsInVerdictsWhateverInterruptsIt() throws {
     let summary = try runBoth(scaling(), polls: 16)
     let figures = Dictionary(uniqueKeysWithValues: summary.figures.map { ($0.name, $0) })
@@ -101,6 +136,19 @@ import Testing
     #expect(rows.count == 2)
     let losses = try #require(rows.last.map { ($0[3], $0[4]) })
     #expect(try #require(Double(losses.1)) < #require(Double(losses.0)))
+    // The models that are kept are those after the last pair.
+    let models = try keptModels("preference-scaling")
+    let names = ["model-1-run-1", "model-1-run-2", "model-2-run-1", "model-2-run-2"]
+    #expect(models.keys.sorted() == names)
+    let kept = try ["model-2-run-1", "model-2-run-2"].map { name in
+      try loss(try #require(models[name]), world("data/preferences.validation.jsonl.zst"))
+    }
+    // A cell's own loss on the validation pairs stands in the metrics.
+    let shown = try MetricsLog.series(
+      "loss", in: folder.url.appending(path: "straight/stages/preference-scaling/metrics.jsonl")
+    ).map(\.value)
+    try #require(shown.count == 4)
+    expectClose(kept, Array(shown.suffix(2)), absolute: 1e-4)
   }
 
   @Test func moreDataThanThereIsIsRefused() throws {
@@ -142,6 +190,15 @@ import Testing
     #expect(with.value > without.value)
     #expect(try #require(figures["\(name)/nll_change"]).value < 0)
     #expect(summary.claims.contains { $0.name.contains("smallest set than for the largest") })
+    let models = try keptModels("preference-finetune")
+    #expect(models.count == 8)
+    for run in 1...2 {
+      let plain = try #require(models["pairs-16-run-\(run)-plain"])
+      let based = try #require(models["pairs-16-run-\(run)-base"])
+      let file = world("data/preferences.test.jsonl.zst")
+      let (without, with) = (try loss(plain, file), try loss(based, file))
+      #expect(with < without)
+    }
   }
 
   @Test func aBaseOfAnotherSizeIsRefused() throws {

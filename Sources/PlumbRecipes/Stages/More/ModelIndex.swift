@@ -1,31 +1,45 @@
-import Foundation
+public import Foundation
 import PlumbModels
-import PlumbPreferences
+public import PlumbPreferences
 import PlumbTokenizers
 
 /// `models.json`: the preference models that a stage with many trainings has written.
-struct ModelIndex: Codable {
-  static let fileName = "models.json"
+public struct ModelIndex: Codable, Sendable {
+  /// The name of the file in the stage's folder.
+  public static let fileName = "models.json"
 
   /// One model, or several that judge together.
-  struct Entry: Codable, Hashable {
+  public struct Entry: Codable, Hashable, Sendable {
     /// Unique in the file.
-    var name: String
+    public var name: String
     /// How it was made; entries of one scheme differ by their seed, and by the source of a `top` model.
     var scheme: String
     /// From 1.
     var seed: Int
     /// Folders of the models, from the index's folder.
-    var members: [String]
+    public var members: [String]
     /// How several models judge together.
-    var rule: CombinedJudge.Rule
+    public var rule: CombinedJudge.Rule
     /// The mean over the sources of the share of test pairs that are put right; nil if not measured.
     var accuracy: Double?
     /// The mean over the sources of the expected calibration error; nil if not measured.
     var ece: Double?
   }
 
-  var models: [Entry]
+  /// In the order of the trainings.
+  public var models: [Entry]
+
+  /// The index in a folder; nil where there is none.
+  /// - Throws: `RunError.damaged` for a file that is no index, or has an entry without members.
+  public static func read(from folder: URL) throws -> ModelIndex? {
+    let file = folder.appending(path: fileName)
+    guard let index = try RunFiles.read(json: ModelIndex.self, from: file) else { return nil }
+    for entry in index.models where entry.members.isEmpty {
+      throw RunError.damaged(
+        path: file.relativePath, detail: "'\(entry.name)' has no members, expected at least one")
+    }
+    return index
+  }
 
   func write(to folder: URL) throws {
     try RunFiles.write(json: self, to: folder.appending(path: Self.fileName))
@@ -40,16 +54,9 @@ struct ListedModel {
   /// The models of a stage or folder: those that its `models.json` lists, or the one that it is.
   static func all(in reference: String, _ context: StageContext) throws -> [ListedModel] {
     let folder = try context.artifact(reference)
-    let file = folder.appending(path: ModelIndex.fileName)
-    if let index = try RunFiles.read(json: ModelIndex.self, from: file) {
-      return try index.models.map { entry in
-        guard !entry.members.isEmpty else {
-          throw RunError.damaged(
-            path: file.relativePath, detail: "'\(entry.name)' has no members, expected at least one"
-          )
-        }
-        return ListedModel(
-          entry: entry, folders: entry.members.map { folder.appending(path: $0) })
+    if let index = try ModelIndex.read(from: folder) {
+      return index.models.map { entry in
+        ListedModel(entry: entry, folders: entry.members.map { folder.appending(path: $0) })
       }
     }
     let figures = try context.figures(of: reference) ?? []

@@ -7,22 +7,14 @@ import PlumbTokenizers
 
 /// The tests of all suites as one preference model reads them.
 struct EncodedSuites {
-  /// The tasks that have tests, in order.
-  let tasks: [(suite: PreferenceSuite, name: String)]
-  /// The task of each test.
-  let taskOfRow: [Int]
-  /// The prompt of each test, as a number: tests of one prompt resemble each other.
-  let promptOfRow: [Int]
-  /// Style of the chosen and of the rejected answer, for tests from a style grid.
-  let stylesOfRow: [(chosen: Int, rejected: Int)?]
+  /// Task, prompt and style of each test.
+  let layout: SuiteLayout
   /// Tests that were cut, and tests that were left out, by reason.
   let report: EncodingReport
   private let pairs: [PreferenceGroup]
   /// Each prompt with all answers that tests compare, and where each test finds its two.
   private let groups: [PreferenceGroup]
   private let places: [(group: Int, chosen: Int, rejected: Int)]
-
-  var count: Int { pairs.count }
 
   init(_ tests: [SuitePair], encoder: ConversationEncoder, maxLength: Int) throws {
     let examples = ExampleEncoder(encoder, limits: try TokenLimits(context: maxLength))
@@ -49,10 +41,8 @@ struct EncodedSuites {
       let isStyled = test.task.hasPrefix("style-") && parts.count == 2
       styles.append(isStyled ? (chosen: parts[0], rejected: parts[1]) : nil)
     }
-    self.tasks = tasks
-    self.taskOfRow = taskOfRow
-    self.promptOfRow = promptOfRow
-    stylesOfRow = styles
+    layout = SuiteLayout(
+      tasks: tasks, taskOfRow: taskOfRow, promptOfRow: promptOfRow, stylesOfRow: styles)
     self.report = report
     pairs = encoded.map { PreferenceGroup($0) }
     (groups, places) = Self.shared(pairs)
@@ -95,37 +85,6 @@ struct EncodedSuites {
       Double(scores[$0.group][$0.chosen]) - Double(scores[$0.group][$0.rejected])
     }
   }
-
-  /// The rows of a suite.
-  func rows(of suite: PreferenceSuite) -> [Int] {
-    taskOfRow.indices.filter { tasks[taskOfRow[$0]].suite == suite }
-  }
-
-  /// The rows of a task.
-  func rows(ofTask task: Int) -> [Int] { taskOfRow.indices.filter { taskOfRow[$0] == task } }
-
-  /// The suites that have tests.
-  var suites: [PreferenceSuite] {
-    PreferenceSuite.allCases.filter { suite in tasks.contains { $0.suite == suite } }
-  }
-
-  /// Losses of some rows over sizes and runs, tasks as strata and prompts as groups.
-  ///
-  /// - Parameter values: [run][size][row] for all rows.
-  func losses(_ rows: [Int], sizes: [Double], values: [[[Double]]]) -> ScalingLosses {
-    var numbers: [Int: Int] = [:]
-    let groups = rows.map { row in
-      let number = numbers[promptOfRow[row]] ?? numbers.count
-      numbers[promptOfRow[row]] = number
-      return number
-    }
-    return ScalingLosses(
-      sizes: sizes, values: values.map { $0.map { all in rows.map { all[$0] } } }, groups: groups,
-      strata: rows.map { taskOfRow[$0] })
-  }
-
-  /// Whether rows can be resampled: at least two prompts.
-  func hasSample(_ rows: [Int]) -> Bool { Set(rows.map { promptOfRow[$0] }).count >= 2 }
 }
 
 /// `log(1 + e^−z)`: the loss of a pair with log-odds `z`, nats.

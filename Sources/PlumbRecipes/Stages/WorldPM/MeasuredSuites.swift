@@ -19,10 +19,16 @@ struct MeasuredSuites {
   let suites: [(suite: PreferenceSuite, score: Score)]
   /// [chosen style][rejected style], where there was a style grid.
   let styleTable: [[Double]]?
+  /// What the tests are.
+  let layout: SuiteLayout
+  /// The loss of each test, nats, for what is compared test by test.
+  let losses: [Double]
 
-  init(_ tests: EncodedSuites, logOdds: [Double], seed: UInt64) {
+  init(_ tests: SuiteLayout, logOdds: [Double], seed: UInt64) {
+    layout = tests
     let points = logOdds.map(pairPoints)
     let losses = logOdds.map(pairLoss)
+    self.losses = losses
     func score(_ name: String, _ rows: [Int]) -> Score {
       // Prompts are drawn again, since tests of one prompt resemble each other.
       let groups = Dictionary(grouping: rows) { tests.promptOfRow[$0] }

@@ -39,6 +39,8 @@ public struct PreferenceFinetuneConfiguration: StageConfiguration {
   public var maxValidationPairs = 400
   /// Tokens that go through the model at once.
   public var microBatchTokens = 8192
+  /// Whether every training's model is kept, as a reward model in `cells/NAME`: four bytes a parameter.
+  public var keepModels = false
   /// The tests.
   public var suites = SuiteConfiguration()
   /// The optimizer.
@@ -194,13 +196,16 @@ struct PreferenceFinetuneStage: Stage {
       settings.optimizer = configuration.optimizer
       let trained = try PairTrainer.bradleyTerry(settings, seed: seed).train(
         start, on: chosen, validation: validation, report: progress.step)
+      if configuration.keepModels {
+        try trained.model.write(to: progress.folder, encoder: encoder)
+      }
       return Record(
         pairs: chosen.count, validation: trained.best?.loss ?? .nan,
         step: trained.best?.step ?? trained.steps,
         logOdds: try tests.logOdds(.reward(trained.model)).map(Float.init))
     }
     return FinetuneReport(
-      configuration: configuration, tests: tests, counts: counts,
+      configuration: configuration, tests: tests.layout, counts: counts,
       records: Dictionary(uniqueKeysWithValues: zip(cells, records))
     ).result()
   }

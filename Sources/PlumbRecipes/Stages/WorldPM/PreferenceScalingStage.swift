@@ -33,6 +33,8 @@ public struct PreferenceScalingConfiguration: StageConfiguration {
   public var microBatchTokens = 8192
   /// The change of a test loss over all sizes, in nats, that counts as none.
   public var flatMargin = 0.02
+  /// Whether every training's model is kept, as a reward model in `cells/NAME`: four bytes a parameter.
+  public var keepModels = false
   /// The tests.
   public var suites = SuiteConfiguration()
   /// The optimizer; WorldPM warms up and then stays at a constant rate.
@@ -141,7 +143,7 @@ struct PreferenceScalingStage: Stage {
         configuration, configuration.models.count - 1, context, tests: tests, needed: last
       ).tests
     return ScalingReport(
-      configuration: configuration, tests: encoded, seed: context.seed,
+      configuration: configuration, tests: encoded.layout, seed: context.seed,
       records: (0..<configuration.models.count).map { model in
         Array(records[(model * configuration.runs)..<((model + 1) * configuration.runs)])
       }
@@ -196,6 +198,9 @@ struct PreferenceScalingStage: Stage {
       }
     }
     try measure(trained.model)
+    if configuration.keepModels {
+      try trained.model.write(to: cell.folder, encoder: data.encoder)
+    }
     return record
   }
 }

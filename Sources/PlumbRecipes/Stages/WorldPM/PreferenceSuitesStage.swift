@@ -33,7 +33,8 @@ public struct PreferenceSuitesConfiguration: StageConfiguration {
 
 /// Measures preference models on the adversarial, the objective and the subjective suite.
 ///
-/// WorldPM, arXiv 2505.10527, 3.1.3: the test loss is the Bradley-Terry loss of the pairs.
+/// WorldPM, arXiv 2505.10527, 3.1.3: the test loss is the Bradley-Terry loss of the pairs. The pairs
+/// of every task are written beside the figures; see `SuiteFiles`.
 struct PreferenceSuitesStage: Stage {
   let configuration: PreferenceSuitesConfiguration
 
@@ -65,6 +66,7 @@ struct PreferenceSuitesStage: Stage {
     let pairs = try SuiteBuilder(
       configuration: configuration.suites, seed: context.seed, artifact: context.artifact
     ).pairs()
+    try SuiteFiles(pairs).write(to: context.directory)
     let subjects = try self.subjects(context)
     var found: [(subject: Subject, scores: MeasuredSuites)] = []
     for (index, subject) in subjects.enumerated() {
@@ -74,7 +76,7 @@ struct PreferenceSuitesStage: Stage {
       found.append(
         (
           subject,
-          MeasuredSuites(tests, logOdds: try tests.logOdds(model), seed: context.seed)
+          MeasuredSuites(tests.layout, logOdds: try tests.logOdds(model), seed: context.seed)
         ))
       context.progress(index + 1, of: subjects.count)
     }

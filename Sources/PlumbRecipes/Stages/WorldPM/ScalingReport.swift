@@ -5,7 +5,7 @@ import PlumbEvaluation
 /// Curves, laws and verdicts of a scaling grid.
 struct ScalingReport {
   let configuration: PreferenceScalingConfiguration
-  let tests: EncodedSuites
+  let tests: SuiteLayout
   let seed: UInt64
   /// [model][run].
   let records: [[PreferenceScalingStage.Record]]
@@ -88,9 +88,16 @@ struct ScalingReport {
       + "curve in twenty will be called otherwise."
   }
 
+  private static let bands = "Bands: 95 % bootstrap intervals over test prompts and runs."
+
+  /// A measured loss with its interval.
+  private func point(_ x: Double, _ curve: Curve, size: Int) -> Chart.Point {
+    Chart.Point(x, curve.means[size], interval: curve.verdict.pointIntervals[size].range)
+  }
+
   private func chart(_ suite: PreferenceSuite, _ curves: [Curve]) -> Chart {
     let measured = curves.map { curve in
-      Chart.Series(curve.model, zip(sizes, curve.means).map { Chart.Point($0, $1) })
+      Chart.Series(curve.model, sizes.indices.map { point(sizes[$0], curve, size: $0) })
     }
     let fits = curves.compactMap { curve -> Chart.Series? in
       guard curve.verdict.kind == .powerLaw, let law = curve.verdict.law else { return nil }
@@ -104,7 +111,8 @@ struct ScalingReport {
     }
     return Chart(
       "\(suite.rawValue.capitalized): test loss over data",
-      caption: curves.map { "\($0.model): \($0.verdict.kind.rawValue)" }.joined(separator: "; "),
+      caption: curves.map { "\($0.model): \($0.verdict.kind.rawValue)" }.joined(separator: "; ")
+        + ". \(Self.bands)",
       x: .init("training pairs", scale: .logarithmic), y: .init("loss (nats/pair)"),
       .lines(measured + fits))
   }
@@ -112,13 +120,13 @@ struct ScalingReport {
   private func overParameters(_ suite: PreferenceSuite, _ curves: [Curve]) -> Chart {
     Chart(
       "\(suite.rawValue.capitalized): test loss over model size",
-      caption: "One line for each number of training pairs.",
+      caption: "One line for each number of training pairs. \(Self.bands)",
       x: .init("parameters", scale: .logarithmic), y: .init("loss (nats/pair)"),
       .lines(
         configuration.sizes.indices.map { size in
           Chart.Series(
             "\(configuration.sizes[size]) pairs",
-            curves.map { Chart.Point(Double($0.parameters), $0.means[size]) })
+            curves.map { point(Double($0.parameters), $0, size: size) })
         }))
   }
 
@@ -145,7 +153,7 @@ struct ScalingReport {
       title: title,
       columns: [
         "tests", "model", "n", "loss, least data", "loss, most", "change (nats)", "p of trend",
-        "a·x^−b + c", "verdict",
+        "fit (of resamples)", "a·x^−b + c", "verdict",
       ],
       rows: curves.map { curve in
         let verdict = curve.verdict
@@ -155,13 +163,15 @@ struct ScalingReport {
           let c = verdict.lawIntervals.map { [$0[2].lower, $0[2].upper] }
           return
             "a \(NumberText.short(law.a, digits: 3)), b \(NumberText.interval(law.b, b, decimals: 2)), "
-            + "c \(NumberText.interval(law.c, c)); in \(NumberText.percent(verdict.lawShare, decimals: 0)) of resamples"
+            + "c \(NumberText.interval(law.c, c))"
         }
+        let share = NumberText.percent(verdict.lawShare, decimals: 0)
         return [
           curve.name, curve.model, "\(curve.rows)", fixed(curve.means[0]),
           fixed(curve.means[curve.means.count - 1]),
           NumberText.interval(verdict.change.value, [interval.lower, interval.upper]),
-          fixed(verdict.slope.pValue), law ?? "none", "\(verdict.kind.rawValue): \(verdict.reason)",
+          fixed(verdict.slope.pValue), "\(law == nil ? "none" : "found") (\(share))", law ?? "–",
+          "\(verdict.kind.rawValue): \(verdict.reason)",
         ]
       })
   }
@@ -174,6 +184,7 @@ struct ScalingReport {
         "\(name)/change", verdict.change.value, interval: verdict.change.interval.range,
         unit: "nats", sampleSize: curve.rows),
       Figure("\(name)/p_trend", verdict.slope.pValue, sampleSize: curve.rows),
+      Figure("\(name)/law_share", verdict.lawShare, sampleSize: curve.rows),
       Figure(
         "\(name)/final_nll", curve.means[curve.means.count - 1], unit: "nats",
         sampleSize: curve.rows),

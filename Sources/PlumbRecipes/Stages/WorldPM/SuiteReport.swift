@@ -25,13 +25,22 @@ struct SuiteReport {
       .table(overview),
     ]
     if !models.isEmpty { blocks.append(.charts([accuracies(models)])) }
-    let courses = courseCharts()
-    if !courses.isEmpty { blocks.append(.charts(courses)) }
+    let courses = courses
+    let changes = courses.compactMap(\.table)
+    if !courses.isEmpty { blocks.append(.charts(courses.map(chart))) }
+    if !changes.isEmpty {
+      blocks.append(
+        .paragraph(
+          "What changed between the first snapshot and the last, test by test. A claim holds where the "
+            + "whole interval says so."))
+      blocks += changes.map { .table($0) }
+    }
     var sections = [ReportSection("Three suites", blocks)]
     sections.append(ReportSection("Tasks", models.flatMap { taskBlocks($0.subject, $0.scores) }))
     return StageResult(
-      figures: found.flatMap { $0.scores.figures($0.subject.name) }, claims: claims(),
-      tables: [overview], sections: sections.filter { !$0.blocks.isEmpty })
+      figures: found.flatMap { $0.scores.figures($0.subject.name) } + courses.flatMap(\.figures),
+      claims: courses.flatMap(\.claims), tables: [overview] + changes,
+      sections: sections.filter { !$0.blocks.isEmpty })
   }
 
   private static func cells(_ score: MeasuredSuites.Score) -> [String] {
@@ -88,7 +97,7 @@ struct SuiteReport {
   }
 
   /// The snapshots of each course in the order of their steps.
-  private var courses: [(name: String, points: [(step: Int, scores: MeasuredSuites)])] {
+  private var courses: [SuiteCourse] {
     var names: [String] = []
     for entry in found {
       if let course = entry.subject.course, !names.contains(course) { names.append(course) }
@@ -96,50 +105,26 @@ struct SuiteReport {
     return names.map { name in
       let points = found.filter { $0.subject.course == name }
         .compactMap { entry in entry.subject.step.map { (step: $0, scores: entry.scores) } }
-      return (name, points.sorted { $0.step < $1.step })
+      return SuiteCourse(name: name, points: points.sorted { $0.step < $1.step })
     }
   }
 
-  private func courseCharts() -> [Chart] {
-    courses.map { course in
-      let suites = course.points.first?.scores.suites.map(\.suite) ?? []
-      return Chart(
-        "\(course.name): test loss along the training",
-        caption: "Means over the tasks of each suite, with 95 % intervals over prompts.",
-        x: .init("optimizer steps", scale: .logarithmic), y: .init("loss (nats/pair)"),
-        .lines(
-          suites.map { suite in
-            Chart.Series(
-              suite.rawValue,
-              course.points.compactMap { point in
-                point.scores.suites.first { $0.suite == suite }.map {
-                  Chart.Point(
-                    Double(point.step), $0.score.nll, interval: $0.score.nllInterval.range)
-                }
-              })
-          }))
-    }
-  }
-
-  /// WorldPM's findings along the training, in small: what falls, and what does not.
-  private func claims() -> [Claim] {
-    courses.flatMap { course -> [Claim] in
-      guard let first = course.points.first, let last = course.points.last,
-        first.step < last.step
-      else { return [] }
-      return [
-        (PreferenceSuite.adversarial, "falls as a power law for all sizes"),
-        (.objective, "falls for large models only"), (.subjective, "flat or rising"),
-      ].compactMap { suite, paper in
-        guard let before = first.scores.suites.first(where: { $0.suite == suite }),
-          let after = last.scores.suites.first(where: { $0.suite == suite })
-        else { return nil }
-        return Claim(
-          "\(course.name): \(suite.rawValue) test loss falls from step \(first.step) to "
-            + "\(last.step) (nats)",
-          measured: after.score.nll - before.score.nll, .below, 0,
-          paper: "\(paper) (arXiv 2505.10527, 3.2)")
-      }
-    }
+  private func chart(_ course: SuiteCourse) -> Chart {
+    let suites = course.points.first?.scores.suites.map(\.suite) ?? []
+    return Chart(
+      "\(course.name): test loss along the training",
+      caption: "Means over the tasks of each suite, with 95 % intervals over prompts.",
+      x: .init("optimizer steps", scale: .logarithmic), y: .init("loss (nats/pair)"),
+      .lines(
+        suites.map { suite in
+          Chart.Series(
+            suite.rawValue,
+            course.points.compactMap { point in
+              point.scores.suites.first { $0.suite == suite }.map {
+                Chart.Point(
+                  Double(point.step), $0.score.nll, interval: $0.score.nllInterval.range)
+              }
+            })
+        }))
   }
 }
