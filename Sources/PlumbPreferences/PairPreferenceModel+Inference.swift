@@ -27,9 +27,14 @@ extension PairPreferenceModel {
       try raw(pairs, orders: [false], tokenBudget: tokenBudget).map { $0[0] }
     case .both:
       try logOddsInBothOrders(pairs: pairs, tokenBudget: tokenBudget).map {
-        ($0.asGiven + $0.swapped) / 2
+        answer(asGiven: $0.asGiven, swapped: $0.swapped)
       }
     }
+  }
+
+  /// What the model answers, in its `orders`, to a pair that was read in both.
+  func answer(asGiven: Double, swapped: Double) -> Double {
+    orders == .both ? (asGiven + swapped) / 2 : asGiven
   }
 
   /// Table of log-odds of every pair of the responses of each group, antisymmetric, zero diagonal.

@@ -85,7 +85,8 @@ public enum PreferenceError: Error, Hashable, Sendable, CustomStringConvertible 
     case .degenerateNormalisation(let samples, let standardDeviation):
       """
       reward normalisation: expected at least two samples that differ, found \(samples) with \
-      standard deviation \(standardDeviation)
+      standard deviation \(standardDeviation); in a recipe, 'normalize_rewards: false' leaves scores \
+      as they are
       """
     }
   }

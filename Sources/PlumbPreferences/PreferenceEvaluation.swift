@@ -48,6 +48,9 @@ public struct PreferenceEvaluation: Sendable {
   public let logOdds: [Double]
   /// Accuracy, negative log-likelihood, Brier score and calibration error.
   public let metrics: Calibration
+  /// What the place of a response is worth to each pair, where it was asked for and the model is a
+  /// pair model: its log-odds as given and as concluded from the swapped order.
+  public let inBothOrders: [(asGiven: Double, swapped: Double)]?
 
   /// Probability that the chosen response is preferred, one per pair.
   public var probabilities: [Double] { logOdds.map(sigmoid) }
@@ -64,19 +67,51 @@ public struct PreferenceEvaluation: Sendable {
     model: PreferenceModel, pairs: [PreferenceGroup], tokenBudget: Int = 4096,
     progress: (Int) -> Void = { _ in }
   ) throws(PreferenceError) {
+    try self.init(
+      model: PreferenceEnsemble([model], rule: .mean), pairs: pairs, tokenBudget: tokenBudget,
+      progress: progress)
+  }
+
+  /// Runs several models as one over pairs.
+  ///
+  /// - Parameters:
+  ///   - model: its weights are only read.
+  ///   - pairs: at least one, chosen first.
+  ///   - tokenBudget: tokens computed at once.
+  ///   - measuresOrder: whether a pair model that stands alone is read in both orders even where it
+  ///     answers in one, for `inBothOrders`; others have no order.
+  ///   - progress: told, after each part of the work, how many more pairs are done.
+  /// - Throws: `PreferenceError` naming the pair at fault, `.noPairs` if there is none.
+  public init(
+    model: PreferenceEnsemble, pairs: [PreferenceGroup], tokenBudget: Int = 4096,
+    measuresOrder: Bool = false, progress: (Int) -> Void = { _ in }
+  ) throws(PreferenceError) {
     if pairs.isEmpty { throw .noPairs }
+    var ordered: PairPreferenceModel?
+    if measuresOrder, model.members.count == 1, case .pair(let pair) = model.members[0] {
+      ordered = pair
+    }
     var logOdds: [Double] = []
+    var orders: [(asGiven: Double, swapped: Double)] = []
     logOdds.reserveCapacity(pairs.count)
     // Parts of several passes each: the batches inside them are the model's own.
     for range in chunks(of: pairs, tokenBudget: 8 * tokenBudget) {
+      let part = Array(pairs[range])
       do {
-        logOdds += try model.logOdds(pairs: Array(pairs[range]), tokenBudget: tokenBudget)
+        if let ordered {
+          let found = try ordered.logOddsInBothOrders(pairs: part, tokenBudget: tokenBudget)
+          orders += found
+          logOdds += found.map { ordered.answer(asGiven: $0.asGiven, swapped: $0.swapped) }
+        } else {
+          logOdds += try model.logOdds(pairs: part, tokenBudget: tokenBudget)
+        }
       } catch {
         throw error.movedDown(by: range.lowerBound)
       }
       progress(range.count)
     }
     self.logOdds = logOdds
+    inBothOrders = ordered == nil ? nil : orders
     metrics = Calibration(rewardDifferences: logOdds)
   }
 }

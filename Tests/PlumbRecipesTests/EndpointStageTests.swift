@@ -12,7 +12,7 @@ import Testing
   typealias Reply = LoopbackServer.Reply
 
   /// What a judge says that likes politeness and short answers.
-  private static func scores(_ body: String, broken: (String) -> Bool = { _ in false }) -> Reply {
+  static func scores(_ body: String, broken: (String) -> Bool = { _ in false }) -> Reply {
     let groups = (try? JSONValue(parsing: Array(body.utf8)))?["groups"]?.array ?? []
     let entries = groups.map { group in
       let scores = (group["responses"]?.array ?? []).map { response in
@@ -142,28 +142,6 @@ import Testing
 
 /// Input on which an on-line stage could stumble.
 @Suite struct GameBadInputTests {
-  /// No two responses differ to the judge: the run says so, ends, and changes nothing that it should not.
-  @Test(arguments: ["gpo", "rejection-sampling"])
-  func responsesThatAllTieAreSaidAndTeachNothing(_ kind: String) throws {
-    let (world, folder) = (try TinyWorld.shared(), try TemporaryFolder())
-    let warnings = Warnings()
-    try runTiny(
-      GameRecipe.yaml(
-        world, kind,
-        """
-        judge: {rule: regex, pattern: 'no such answer'}, prompts: ['\(world.data("prompts.jsonl"))'],
-            iterations: 2, prompts_per_iteration: 4, sampling: {max_new_tokens: 8}
-        """), in: folder.url, observers: [warnings])
-    let flat = try folder.series(kind == "gpo" ? "gpo/flat_groups" : "rejection/flat_groups", kind)
-    #expect(flat == [1, 1])
-    #expect(warnings.texts.count == 2 && warnings.texts[0].contains("nothing to learn"))
-    if kind == "rejection-sampling" {
-      let start = try Data(
-        contentsOf: URL(filePath: world("sft")).appending(path: "model.safetensors"))
-      #expect(try folder.data("stages/\(kind)/model.safetensors") == start)
-    }
-  }
-
   @Test func labelsThatSayNothingAreRefused() throws {
     let (world, folder) = (try TinyWorld.shared(), try TemporaryFolder())
     do {

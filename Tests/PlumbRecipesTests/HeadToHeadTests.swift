@@ -1,4 +1,5 @@
 import Foundation
+import PlumbData
 import PlumbEvaluation
 import PlumbPreferences
 import PlumbRollouts
@@ -176,6 +177,29 @@ import Testing
     #expect(methods.lengths[1].bySeed == [4.5, 6.5])
   }
 
+  /// Rounds that every run has, in order, and only where a held-out judge looked.
+  @Test func theWayToTheFrontierIsTheMeanOfTheRuns() throws {
+    func rounds(_ values: [(Double, Double?)]) -> [(step: Int, values: [String: Double])] {
+      values.enumerated().map { index, pair in
+        var metrics = ["objective/kl": pair.0]
+        metrics["held_out/score"] = pair.1
+        return (index + 1, metrics)
+      }
+    }
+    let chart = try #require(
+      KLFrontier.paths([
+        ("ppo-seed1", rounds([(0, 1), (2, 3), (4, nil)])), ("ppo-seed2", rounds([(1, 2), (4, 7)])),
+        ("dpo", rounds([(0, nil)])),
+      ]))
+    guard case .lines(let series) = chart.content else {
+      Issue.record("expected lines, found \(chart.content)")
+      return
+    }
+    #expect(series.map(\.name) == ["ppo"])
+    #expect(series[0].points == [Chart.Point(0.5, 1.5), Chart.Point(3, 5)])
+    #expect(KLFrontier.paths([("dpo", rounds([(0, nil)]))]) == nil)
+  }
+
   /// A tenth of the prompts is a tenth of the work, also where that is less than the usual number.
   @Test func aLimitOfPromptsShortensThePlan() throws {
     let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -315,11 +339,19 @@ import Testing
     // A scalar cannot run in circles; an embedding of four dimensions can.
     #expect((figures["cyclic_share/judge"]?.value ?? 1) < 1e-9)
     #expect((figures["cyclic_share/preference"]?.value ?? 0) > 1e-6)
-    let tokens = try #require(figures["ppo/training_tokens"])
-    #expect(tokens.sampleSize == 10 && tokens.value > 10 * 32 * 3 * 10)
-    #expect(tokens.value == tokens.value.rounded())
-    // Ten rounds of 32 prompts with one response.
-    #expect(figures["ppo/judged_responses"]?.value == 320)
+    // Two passes over what was sampled, in two minibatches each; the off-line stage counts what it read.
+    let sampled = try #require(figures["ppo/sampled_tokens"])
+    #expect(sampled.sampleSize == 10 && sampled.value > 320)
+    #expect(figures["ppo/training_tokens"]?.value == 2 * sampled.value)
+    #expect(figures["ppo/optimizer_steps"]?.value == 40)
+    #expect((figures["dpo/training_tokens"]?.value ?? 0) > 1000)
+    #expect(figures["dpo/sampled_tokens"] == nil)
+    // Ten rounds of 32 prompts with one response, and those that the scores were normalised on.
+    let prompts = try DataFile.prompts(
+      world.directory.appending(path: "stages/data/prompts.train.jsonl.zst")
+    ).rows.count
+    let judged = Double(320 + min(prompts, 128))
+    #expect(figures["ppo/judged_responses"]?.value == judged)
     #expect(figures["dpo/judged_responses"] == nil)
     let report = try String(
       contentsOf: world.directory.appending(path: "report.html"), encoding: .utf8)

@@ -99,7 +99,7 @@ import Testing
           context, configuration.prompts, encoder: encoder, models: [start.configuration],
           newTokens: 10),
         updates: 4, promptsPerUpdate: 8, responsesPerPrompt: 2, sampling: sampling,
-        checkpointEvery: 10, passes: 1, onBadScore: configuration.onBadScore)
+        checkpointEvery: 10, onBadScore: configuration.onBadScore)
       var trainer = PolicyGradientTrainer<GRPO>(
         {
           var gradient = PolicyGradientConfiguration<GRPO>()
@@ -293,14 +293,11 @@ import Testing
     for text in found { #expect(text.contains("group 3, response 1: 'score' is not filled")) }
   }
 
-  /// A reward model whose weights are broken: the message names stage, prompt and model.
-  @Test(arguments: ["ppo", "grpo", "rloo", "reinforce"])
-  func aRewardModelThatReturnsNaNIsNamed(_ stage: String) throws {
-    let (world, folder) = (try TinyWorld.shared(), try TemporaryFolder())
-    let source = URL(filePath: world("reward"))
+  /// A reward model whose weights are broken, in a folder of its own.
+  private func brokenModel(in folder: TemporaryFolder) throws -> String {
+    let source = URL(filePath: try TinyWorld.shared()("reward"))
     guard case .reward(var model) = try loadPreferenceModel(directory: source) else {
-      Issue.record("expected a reward model")
-      return
+      throw CocoaError(.fileReadUnknown)
     }
     let name = try #require(model.parameters.layout.entries.map(\.name).last)
     let id = try #require(model.parameters.layout.id(named: name))
@@ -308,20 +305,42 @@ import Testing
       [Float](repeating: .nan, count: model.parameters.layout[id].shape.count), to: id)
     let broken = folder.url.appending(path: "broken")
     try model.write(to: broken, encoder: try ConversationEncoder.load(from: source))
-    let yaml = """
-      name: bad
-      threads: 2
-      stages:
-        \(stage): {policy: '\(world("sft"))', reward: '\(broken.path)',
-          prompts: ['\(world.data("prompts.jsonl"))'], prompts_per_update: 4,
-          sampling: {max_new_tokens: 8}}
-      """
+    return broken.path
+  }
+
+  /// The message names stage, prompt and model.
+  @Test(arguments: OnlineOptimiser.allCases)
+  func aRewardModelThatReturnsNaNIsNamed(_ optimiser: OnlineOptimiser) throws {
+    let (world, folder) = (try TinyWorld.shared(), try TemporaryFolder())
+    let broken = try brokenModel(in: folder)
+    let yaml = optimiser.yaml(
+      world, judge: "'\(broken)'", file: world.data("prompts.jsonl"))
     let error = #expect(throws: (any Error).self) {
       try runTiny(yaml, in: folder.url.appending(path: "run"))
     }
     let text = "\(try #require(error))"
-    for part in ["stages.\(stage): prompt 'prompt-", "broken", "expected finite scores"] {
+    for part in ["stages.\(optimiser.kind): prompt 'prompt-", "broken", "expected finite scores"] {
       #expect(text.contains(part), "'\(part)' in: \(text)")
     }
+  }
+
+  /// Told to skip, the stage goes on without such prompts: here all of them, so that no weight changes.
+  @Test(arguments: [
+    (OnlineOptimiser.onlineDPO, ", on_bad_score: skip", ""), (.grpo, ", on_bad_score: skip", ""),
+    (.gpo, "", ", on_failure: skip"), (.sppo, "", ", on_failure: skip"),
+    (.rejectionSampling, "", ", on_failure: skip"),
+  ])
+  func promptsWithoutAFiniteScoreAreSkippedByEveryStage(
+    _ optimiser: OnlineOptimiser, _ ofStage: String, _ ofJudge: String
+  ) throws {
+    let (world, folder) = (try TinyWorld.shared(), try TemporaryFolder())
+    let broken = try brokenModel(in: folder)
+    let judge = "{model: '\(broken)'\(ofJudge)}"
+    try runTiny(optimiser.yaml(world, judge: judge, rounds: 2, ofStage), in: folder.url)
+    #expect(try folder.series("judge/skipped_groups", optimiser.kind) == [4, 4])
+    #expect(try folder.series("judge/responses", optimiser.kind) == [16, 16])
+    let start = try Data(
+      contentsOf: URL(filePath: world("sft")).appending(path: "model.safetensors"))
+    #expect(try folder.data("stages/\(optimiser.kind)/model.safetensors") == start)
   }
 }

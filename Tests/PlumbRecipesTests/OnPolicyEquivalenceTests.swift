@@ -156,21 +156,27 @@ import Testing
     #expect(trunks[0] != trunks[1])
   }
 
+  /// Scores and preferences by the reward model, so many tokens at once.
+  private func judge(_ buffer: inout RolloutBuffer, budget: Int) throws {
+    let scores = try world.reward.scores(
+      groups: buffer.groups.map {
+        PreferenceGroup(prompt: $0.promptTokens, responses: $0.responses.map { $0.tokens + [0] })
+      }, tokenBudget: budget)
+    for place in buffer.places { buffer[place].score = 30 * scores[place.group][place.response] }
+    for group in buffer.groups.indices {
+      buffer.groups[group].preferenceLogits =
+        Judgement(scores: scores[group].map { 30 * Double($0) }, source: "reward")
+        .preferenceLogits
+    }
+  }
+
   /// Judged one group at a time or all at once: the same scores, and the same policy.
   @Test func judgeCallsInBatchesGiveTheSameScoresAndThePolicyTheSameWay() throws {
-    let world = world
-    func score(_ buffer: inout RolloutBuffer, budget: Int) throws {
-      let scores = try world.reward.scores(
-        groups: buffer.groups.map {
-          PreferenceGroup(prompt: $0.promptTokens, responses: $0.responses.map { $0.tokens + [0] })
-        }, tokenBudget: budget)
-      for place in buffer.places { buffer[place].score = 30 * scores[place.group][place.response] }
-    }
     var (whole, single) = (
       try world.rollouts(world.policy, responses: 4), try world.rollouts(world.policy, responses: 4)
     )
-    try score(&whole, budget: 4096)
-    try score(&single, budget: 1)
+    try judge(&whole, budget: 4096)
+    try judge(&single, budget: 1)
     let scores = [whole, single].map { buffer in buffer.places.compactMap { buffer[$0].score } }
     let found = differences(scores[0], scores[1])
     print("equivalence, judge calls: scores differ by max \(found.most), mean \(found.mean)")
@@ -178,8 +184,40 @@ import Testing
     func policy(budget: Int) throws -> CausalLM {
       try world.trained(
         world.gradient(GRPO.self) { $0.optimizer.epsilon = 1e-5 }, updates: Self.updates
-      ) { try? score(&$0, budget: budget) }.trainer.trained
+      ) { try? judge(&$0, budget: budget) }.trainer.trained
     }
     expectSame(try policy(budget: 4096), try policy(budget: 1), "GRPO, judge calls")
+  }
+
+  @Test(arguments: ValueModelChoice.allCases) func judgeCallsInBatchesDoNotChangePPO(
+    _ valueModel: ValueModelChoice
+  ) throws {
+    func policy(budget: Int) throws -> CausalLM {
+      try world.trained(
+        world.ppo(valueModel) { $0.optimizer.epsilon = 1e-5 }, updates: Self.updates,
+        responses: 4
+      ) { try? judge(&$0, budget: budget) }.trainer.trained
+    }
+    expectSame(try policy(budget: 4096), try policy(budget: 1), "PPO \(valueModel), judge calls")
+  }
+
+  /// The judge only chooses pairs: the same ones, and so the same policy to the bit.
+  @Test func judgeCallsInBatchesDoNotChangeOnlineDPO() throws {
+    func policy(budget: Int) throws -> CausalLM {
+      var learner = OnlineDPOLearner(
+        world.onlineDPO { $0.updates = Self.updates }, policy: world.policy, seed: 6)
+      for update in 1...Self.updates {
+        var buffer = try world.rollouts(world.policy, update: update, responses: 4)
+        try judge(&buffer, budget: budget)
+        let metrics = try learner.improve(on: &buffer, reference: world.policy, update: update)
+        let pairs = metrics["pairs/count"] ?? 0
+        #expect(pairs > 4)
+      }
+      return learner.policy
+    }
+    let (whole, single) = (try policy(budget: 4096), try policy(budget: 1))
+    expectSame(whole, single, "online DPO, judge calls")
+    let isSame = weights(whole) == weights(single)
+    #expect(isSame)
   }
 }

@@ -316,6 +316,32 @@ import Testing
 
   // MARK: The update
 
+  /// Every pass of every round takes all responses once, in an order of its own that the seed decides.
+  @Test func everyPassOfEveryRoundHasAnOrderOfItsOwn() throws {
+    func orders(seed: UInt64) throws -> [[ResponsePlace]] {
+      let configuration = world.ppo { ($0.epochs, $0.minibatches) = (3, 4) }
+      let trainer = try PPOTrainer(
+        configuration, policy: world.policy, reward: world.reward, seed: seed)
+      let buffer = try world.rollouts(world.policy, responses: 4)
+      return try (1...3).flatMap { update in
+        let passes = trainer.passes(over: buffer, update: update)
+        #expect(passes.map(\.count) == [4, 4, 4])
+        let sizes = passes.joined().map(\.responses)
+        #expect(sizes == [Int](repeating: 8, count: 12))
+        for pass in passes {
+          let sorted = pass.flatMap { $0.parts.joined() }
+            .sorted { ($0.group, $0.response) < ($1.group, $1.response) }
+          try #require(sorted == buffer.places)
+        }
+        return passes.map { $0.flatMap { $0.parts.joined() } }
+      }
+    }
+    let (first, again, other) = (try orders(seed: 6), try orders(seed: 6), try orders(seed: 7))
+    #expect(Set(first).count == 9, "3 rounds of 3 passes")
+    #expect(first == again)
+    #expect(Set(first).isDisjoint(with: other))
+  }
+
   @Test func aRoundEndsOnceThePolicyHasMovedTooFar() throws {
     let free = try world.trained(world.ppo { $0.epochs = 4 }).metrics[0]
     #expect(free["optimizer_steps"] == 8)

@@ -65,8 +65,8 @@ import Testing
     #expect("\(try #require(error))".contains("preference_reward: opponents"))
     let rewarded = try run(
       "ppo: {policy: '\(world("sft"))', reward: {model: '\(judge)', preference_reward: opponents}, "
-        + "updates: 2, prompts_per_update: 8, responses_per_prompt: 3, normalize_rewards: false, "
-        + "\(prompts)}", "ppo-opponents")
+        + "updates: 2, prompts_per_update: 8, responses_per_prompt: 3, \(prompts)}",
+      "ppo-opponents")
     #expect(!rewarded.figures.isEmpty)
   }
 }

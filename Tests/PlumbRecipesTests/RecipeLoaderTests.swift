@@ -309,6 +309,42 @@ import Testing
     #expect(found.line != nil)
   }
 
+  /// The recipes that come with Plumb.
+  static let shipped: [URL] = {
+    let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appending(path: "recipes")
+    return RunFiles.names(in: folder).filter { $0.hasSuffix(".yaml") }.map {
+      folder.appending(path: $0)
+    }
+  }()
+
+  @Test(arguments: shipped) func everyShippedRecipeLoads(_ file: URL) throws {
+    let recipe = try StageRegistry.standard.loader.load(contentsOf: file)
+    #expect("\(recipe.name).yaml" == file.lastPathComponent)
+    #expect(!recipe.description.isEmpty && !recipe.stages.isEmpty)
+    // What a stage is told resolves to the same settings when it is read again.
+    let again = try StageRegistry.standard.loader.load(yaml: recipe.yaml)
+    #expect(again.yaml == recipe.yaml)
+  }
+
+  /// Equal data, trunk and optimizer, so that only the heads differ.
+  @Test func thePairRecipeTrainsThreeHeadsOnOneSet() throws {
+    let file = try #require(Self.shipped.first { $0.lastPathComponent == "pair.yaml" })
+    let recipe = try StageRegistry.standard.loader.load(contentsOf: file)
+    let stages = recipe.stages.dropFirst().map(\.configuration)
+    let reward = try #require(stages[0] as? RewardModelConfiguration)
+    let embeddings = try #require(stages[1] as? GeneralPreferenceConfiguration)
+    let pairs = try stages.dropFirst(2).map { try #require($0 as? PairPreferenceConfiguration) }
+    #expect(Set([reward.model, embeddings.model] + pairs.map(\.model)).count == 1)
+    let trainings = [reward.training, embeddings.training] + pairs.map(\.training)
+    #expect(Set(trainings.map(\.files)).count == 1)
+    #expect(trainings.map(\.optimizer.learningRate) == [2e-4, 2e-4, 2e-4, 2e-4])
+    // One order an epoch for twice the epochs: as many sequences.
+    #expect(trainings.map(\.epochs) == [2, 2, 2, 4])
+    #expect(pairs.map(\.trainingOrders) == [.both, .single])
+    #expect(pairs.map(\.orders) == [.both, .both] && embeddings.dimension == 6)
+  }
+
   @Test func aMissingFileIsNamed() {
     let url = URL(filePath: "/nowhere/recipe.yaml")
     let error = #expect(throws: RecipeError.self) { try loader.load(contentsOf: url) }

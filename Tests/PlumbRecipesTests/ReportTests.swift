@@ -46,7 +46,7 @@ import Testing
     #expect(page([own, cited]).contains("<th>the paper</th>"))
     #expect(
       page([own, cited]).contains("✓ held</span></td><td>62.4 % (Table 1) &lt;&amp;&gt;</td>"))
-    #expect(page([own, cited]).contains("✗ did not hold</span></td><td></td>"))
+    #expect(page([own, cited]).contains("✗ did not hold</span></td><td>–</td>"))
   }
 
   @Test func thePageIsWellFormedAndLoadsNothing() throws {

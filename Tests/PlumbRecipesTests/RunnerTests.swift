@@ -90,7 +90,7 @@ import Testing
     #expect(figure["value"] as? Double == summary.figures[1].value)
     #expect((figure["interval"] as? [Double])?.count == 2)
     let claim = try #require((json["claims"] as? [[String: Any]])?.first)
-    #expect(Set(claim.keys) == ["name", "measured", "relation", "bound", "held", "paper"])
+    #expect(Set(claim.keys) == ["stage", "name", "measured", "relation", "bound", "held", "paper"])
     #expect(claim["paper"] as? String == "moved too")
     #expect(claim["held"] as? Bool == true)
     #expect((json["stages"] as? [Any])?.count == 3)

@@ -54,6 +54,10 @@ import Testing
     #expect(figures["reward/test_nll"]?["unit"] as? String == "nats")
     #expect(figures["reward/test_accuracy/tiny-now"] != nil)
     let claims = try #require(json["claims"] as? [[String: Any]])
+    let places = claims.map { "\($0["stage"] ?? "none"): \($0["name"] ?? "none")" }
+    #expect(Set(places).count == claims.count, "\(places)")
+    let stages = world.summary.stages.map(\.name)
+    #expect(claims.allSatisfy { ($0["stage"] as? String).map(stages.contains) == true })
     let names = claims.compactMap { $0["name"] as? String }
     #expect(names.filter { $0.contains("beats sft under the held-out judge") }.count == 3)
     #expect(

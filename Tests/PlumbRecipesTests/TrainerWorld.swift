@@ -80,6 +80,20 @@ struct TrainerWorld {
     return configuration
   }
 
+  /// The same for the best against the worst.
+  func onlineDPO(
+    _ change: (inout OnlineDPOConfiguration) -> Void = { _ in }
+  ) -> OnlineDPOConfiguration {
+    var configuration = OnlineDPOConfiguration()
+    configuration.promptsPerUpdate = 8
+    // Two batches of three pairs and one of two.
+    configuration.batchPairs = 3
+    configuration.optimizer = Self.optimizer
+    configuration.optimizer.epsilon = 1e-5
+    change(&configuration)
+    return configuration
+  }
+
   static let optimizer = {
     var optimizer = OptimizerConfiguration()
     optimizer.schedule = .constant

@@ -35,6 +35,16 @@ import Testing
     #expect(interval[0] <= gain.value && gain.value <= interval[1])
     #expect(summary.claims.map(\.held) == [true, interval[0] > 0])
     expectClose(summary.claims[1].measured, interval[0], absolute: 0, relative: 0)
+    #expect(summary.claims.allSatisfy { $0.paper == nil })
+  }
+
+  @Test func bothClaimsCarryThePapersNumber() throws {
+    let folder = try TemporaryFolder()
+    let summary = try run("accuracy_bound: 0.9, paper: '67.8 % (Table 2)'", in: folder)
+    #expect(summary.claims.map(\.paper) == ["67.8 % (Table 2)", "67.8 % (Table 2)"])
+    let table = try #require(summary.claimsTable)
+    #expect(table.columns.last == "the paper")
+    #expect(table.rows.allSatisfy { $0.last == "67.8 % (Table 2)" })
   }
 
   /// Sums and means are those of one sequence at a time, prompt and end of turn included.

@@ -32,10 +32,6 @@ extension MetricTable {
         mask: "all responses", .neither, trl: .none("no such method"), stages: ["gpo"],
         "The score over β less log Z, clamped by `target_bound`: where the log-ratio is pulled to."),
       MetricEntry(
-        "\(game)/score", unit: game == "gpo" ? "nats" : "", over: "responses of the round's steps",
-        mask: "all responses", .neither, trl: .none("no such method"), stages: ["gpo"],
-        "Mean score against the policy: 0 over whole prompts, since the table is skew-symmetric."),
-      MetricEntry(
         "\(game)/error", unit: "nats/response", over: "responses of the round's steps",
         mask: "all responses", .lower, trl: .none("no such method"), stages: ["gpo"],
         "Mean size of the log-ratio less its target."),

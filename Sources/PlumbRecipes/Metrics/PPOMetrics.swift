@@ -3,12 +3,11 @@ extension MetricTable {
   static let ppoMetrics: [MetricEntry] = [
     MetricEntry(
       "objective/rlhf_reward", unit: "reward units", over: "responses of the round",
-      mask: "all response tokens", .higher, trl: .same("objective/rlhf_reward"),
-      stages: policyGradientStages + ["ppo"],
+      mask: "all response tokens", .higher, trl: .same("objective/rlhf_reward"), stages: ["ppo"],
       "Sum of a response's token rewards: score, penalties, and `-kl_coefficient · k1`."),
     MetricEntry(
       "objective/kl_coefficient", unit: "reward units/nat", over: "–", mask: "–", .neither,
-      trl: .none("its coefficient is fixed"), stages: policyGradientStages + ["ppo"],
+      trl: .none("its coefficient is fixed"), stages: ["ppo"],
       "The penalty's weight in this round; moves where `kl_target` is set."),
     MetricEntry(
       "policy/approxkl_avg", unit: "nats/token", over: "tokens of the round's steps",
@@ -28,8 +27,7 @@ extension MetricTable {
     MetricEntry(
       "policy/entropy_avg", unit: "nats/token", over: "tokens of the round",
       mask: "response tokens", .neither,
-      trl: .differs("policy/entropy_avg", how: "TRL counts padding"),
-      stages: policyGradientStages + ["ppo"],
+      trl: .differs("policy/entropy_avg", how: "TRL counts padding"), stages: ["ppo"],
       "Exact entropy of the sampling distribution at each response token, before the updates."),
     MetricEntry(
       "val/ratio", over: "tokens of the round's steps", mask: "response tokens", .neither,

@@ -6,15 +6,15 @@ extension MetricTable {
   static let pairMetrics: [MetricEntry] = [
     MetricEntry(
       "loss/{name}", unit: "nats/pair", over: "pairs of the batch", mask: "response tokens", .lower,
-      trl: .none("it logs the sum alone"), stages: pairStages,
+      trl: .none("it logs the sum alone"), stages: ["dpo", "online-dpo"],
       "One of several losses of a weighted sum, before its weight: `loss/sigmoid`, `loss/nca`, …"),
     MetricEntry(
       "rewards/accuracies_shorter", over: "pairs whose chosen response has fewer tokens",
-      mask: "validation pairs", .higher, trl: .none("no split by length"), stages: pairStages,
+      mask: "validation pairs", .higher, trl: .none("no split by length"), stages: ["dpo"],
       "`rewards/accuracies` where length speaks against the chosen response."),
     MetricEntry(
       "rewards/accuracies_longer", over: "pairs whose chosen response has more tokens",
-      mask: "validation pairs", .higher, trl: .none("no split by length"), stages: pairStages,
+      mask: "validation pairs", .higher, trl: .none("no split by length"), stages: ["dpo"],
       "`rewards/accuracies` where length speaks for the chosen response."),
     MetricEntry(
       "lengths/chosen", unit: "tokens", over: "pairs of the batch (kto: its rows)",
@@ -26,16 +26,16 @@ extension MetricTable {
       stages: pairStages, "Mean length of the rejected responses."),
     MetricEntry(
       "nll_loss", unit: "nats/token", over: "tokens of the chosen responses",
-      mask: "response tokens", .lower, trl: .same("nll_loss"), stages: pairStages,
+      mask: "response tokens", .lower, trl: .same("nll_loss"), stages: ["dpo", "online-dpo"],
       "The SFT term on the chosen responses, before its weight."),
     MetricEntry(
       "anchor/log_ratio", unit: "nats/response", over: "pairs of the batch",
       mask: "all tokens of the reference's own answers", .neither, trl: .none("no such method"),
-      stages: pairStages, "`log π - log π_ref` of answers that the reference itself gave (BAPO)."),
+      stages: ["dpo"], "`log π - log π_ref` of answers that the reference itself gave (BAPO)."),
     MetricEntry(
       "anchor/distance", unit: "nats/response", over: "pairs of the batch",
       mask: "all tokens of the reference's own answers", .lower, trl: .none("no such method"),
-      stages: pairStages, "Its size: the anchor's term before its weight."),
+      stages: ["dpo"], "Its size: the anchor's term before its weight."),
     MetricEntry(
       "desirable", over: "rows of the batch", mask: "all rows", .neither,
       trl: .none("it counts them apart"), stages: ["kto"], "Share of rows marked desirable."),

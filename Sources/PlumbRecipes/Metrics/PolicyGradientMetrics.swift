@@ -31,14 +31,6 @@ extension MetricTable {
       mask: "response tokens", .neither, trl: .none("it does not log them"),
       stages: policyGradientStages, "Mean log-probability of the response tokens."),
     MetricEntry(
-      "kl", unit: "nats/token (grpo, rloo, reinforce), nats/response (kto)",
-      over: "response tokens of the round; kto: mismatched rows of the batch",
-      mask: "response tokens", .neither, trl: .same("kl"), stages: policyGradientStages + ["kto"],
-      """
-      KL from the reference by the estimator of the recipe, a mean over tokens. For KTO: the baseline z, \
-      the mean log-ratio of answers under other prompts, not below 0.
-      """),
-    MetricEntry(
       "loss/kl_avg", unit: "nats/token", over: "tokens of the round's steps",
       mask: "response tokens", .lower, trl: .none("not apart"),
       stages: policyGradientStages + ["ppo"],

@@ -3,8 +3,24 @@ extension MetricTable {
   static let policyMetrics: [MetricEntry] = [
     MetricEntry(
       "judge/responses", unit: "responses", over: "sum over the round", mask: "all responses",
-      trl: .none("not counted"), stages: onlineStages,
-      "Responses that the judge was asked about, those of prompts that it left out included."),
+      trl: .none("not counted"), stages: onlineStages + ["label-pairs"],
+      """
+      Responses that the judge was asked about, those of prompts that it left out included; in the first \
+      round also those on which `normalize_rewards` found its shift and scale.
+      """),
+    MetricEntry(
+      "judge/flat_groups", over: "prompts of the round", mask: "prompts with two responses or more",
+      .lower, trl: .none("of rewards: frac_reward_zero_std"), stages: onlineStages,
+      """
+      Share of prompts no two of whose responses the judge tells apart: they teach nothing. With one \
+      response to each prompt, 1 where all scores of the round are equal, else 0.
+      """),
+    MetricEntry(
+      "sample/tokens", unit: "tokens", over: "sum over the round",
+      mask: "all response tokens, end of turn included",
+      trl: .none("num_tokens counts prompts too"),
+      stages: onlineStages + ["label-pairs"],
+      "Tokens that were sampled, those of prompts that the judge left out included."),
     MetricEntry(
       "judge/skipped_groups", unit: "prompts", over: "sum over the round", mask: "all prompts",
       .lower, trl: .none("no such guard"), stages: onlineStages + ["label-pairs"],
@@ -55,7 +71,15 @@ extension MetricTable {
       """
       k1: the sum over a response's tokens of `log π - log π_ref`, π the policy that sampled, at the \
       sampling temperature. The first round is 0; chance may make it negative, the watch warns when its \
-      mean over ten rounds is. Divide by the length for nats/token.
+      mean over ten rounds is. `kl` is the same per token.
+      """),
+    MetricEntry(
+      "kl", unit: "nats/token (kto: nats/response)",
+      over: "response tokens of the round; kto: mismatched rows of the batch",
+      mask: "response tokens", .neither, trl: .same("kl"), stages: onlineStages + ["kto"],
+      """
+      KL from the reference by `kl_estimator`, k1 where the stage has no such setting, a mean over tokens. \
+      For KTO: the baseline z, the mean log-ratio of answers under other prompts, not below 0.
       """),
     MetricEntry(
       "objective/scores", unit: "reward units", over: "responses of the round",

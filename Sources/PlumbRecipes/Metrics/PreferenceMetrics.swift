@@ -6,10 +6,9 @@ extension MetricTable {
       trl: .same("accuracy"), stages: preferenceStages + ["cyclic", "preference-finetune"],
       "Share of pairs whose chosen response the model prefers."),
     MetricEntry(
-      "nll", unit: "nats/pair (rejection-sampling: nats/token)", over: "pairs of the batch",
-      mask: "all pairs", .lower, trl: .none("its loss, where no further term is on"),
-      stages: preferenceStages + ["rejection-sampling"],
-      "`-log σ(s)` of the log-odds s of the chosen over the rejected response, without further terms of the loss. For rejection sampling: of the tokens of the kept responses."
+      "nll", unit: "nats/pair", over: "pairs of the batch", mask: "all pairs", .lower,
+      trl: .none("its loss, where no further term is on"), stages: preferenceStages,
+      "`-log σ(s)` of the log-odds s of the chosen over the rejected response, without further terms of the loss."
     ),
     MetricEntry(
       "margin", over: "pairs of the batch", mask: "all pairs", .higher, trl: .same("margin"),
@@ -22,6 +21,14 @@ extension MetricTable {
       "probability", over: "pairs of the batch", mask: "all pairs", .higher,
       trl: .none("no such model"), stages: ["general-preference"],
       "`σ(s / tau)`: the probability that the model gives to the chosen response."),
+    MetricEntry(
+      "tau", over: "–", mask: "–", .neither, trl: .none("no such model"),
+      stages: ["general-preference"],
+      "The temperature that scores are divided by, before the step; only where `learn_tau` is on."),
+    MetricEntry(
+      "error", unit: "nats", over: "pairs of the batch", mask: "all pairs", .lower,
+      trl: .none("no such model"), stages: ["general-preference"],
+      "Mean distance of the log-odds from their target; only with `loss: regression`."),
     MetricEntry(
       "logit", unit: "nats", over: "pairs of the batch", mask: "all pairs", .higher,
       trl: .none("no such model"), stages: ["pair-preference"],

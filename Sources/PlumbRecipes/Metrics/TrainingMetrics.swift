@@ -41,6 +41,11 @@ extension MetricTable {
       trl: .none("fixed in TRL"), stages: onlineStages,
       "Optimizer steps taken in the round; fewer than `epochs · minibatches` after an early stop."
     ),
+    MetricEntry(
+      "train/tokens", unit: "tokens", over: "sum over the optimizer steps of the round",
+      mask: "all response tokens of the step, end of turn included",
+      trl: .none("not counted"), stages: onlineStages,
+      "Tokens that optimizer steps were taken on; one that two passes read counts twice."),
   ]
 
   /// Stages that take optimizer steps.

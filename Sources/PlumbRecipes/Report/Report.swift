@@ -98,7 +98,7 @@ extension ReportBlock {
       let verdict =
         claim.held
         ? "<span class=\"held\">✓ held</span>" : "<span class=\"failed\">✗ did not hold</span>"
-      let paper = cites ? "<td>\(escape(claim.paper ?? ""))</td>" : ""
+      let paper = cites ? "<td>\(escape(claim.paper ?? "–"))</td>" : ""
       return "<tr><td>\(escape(claim.name))</td>"
         + "<td class=\"n\">\(escape(NumberText.short(claim.measured)))</td>"
         + "<td class=\"n\">\(escape(claim.relation.sign)) "

@@ -37,19 +37,25 @@ public struct RunSummary: Sendable {
   /// All claims in order.
   public var claims: [Claim] { stages.flatMap(\.result.claims) }
 
+  private var stageClaims: [(stage: String, claim: Claim)] {
+    stages.flatMap { stage in stage.result.claims.map { (stage.name, $0) } }
+  }
+
   /// The claims as a table for the terminal; nil where there are none.
   public var claimsTable: TextTable? {
     guard !claims.isEmpty else { return nil }
     let cites = claims.contains { $0.paper != nil }
+    let isMixed = Set(stageClaims.map(\.stage)).count > 1
     return TextTable(
       title: "Claims",
-      columns: ["claim", "measured", "bound", "verdict"] + (cites ? ["the paper"] : []),
-      rows: claims.map {
-        [
-          $0.name, NumberText.short($0.measured),
-          "\($0.relation.rawValue) \(NumberText.short($0.bound))",
-          $0.held ? "held" : "did not hold",
-        ] + (cites ? [$0.paper ?? ""] : [])
+      columns: (isMixed ? ["stage"] : []) + ["claim", "measured", "bound", "verdict"]
+        + (cites ? ["the paper"] : []),
+      rows: stageClaims.map { stage, claim in
+        (isMixed ? [stage] : []) + [
+          claim.name, NumberText.short(claim.measured),
+          "\(claim.relation.rawValue) \(NumberText.short(claim.bound))",
+          claim.held ? "held" : "did not hold",
+        ] + (cites ? [claim.paper ?? "–"] : [])
       })
   }
 
@@ -64,8 +70,10 @@ public struct RunSummary: Sendable {
         + "\"interval\": \(interval), \"unit\": \(string(figure.unit)), "
         + "\"n\": \(figure.sampleSize)}"
     }
-    let claimLines = claims.map { claim in
-      "    {\"name\": \(string(claim.name)), \"measured\": \(number(claim.measured)), "
+    // A claim may stand in several stages: together with the stage's name it is one of a kind.
+    let claimLines = stageClaims.map { stage, claim in
+      "    {\"stage\": \(string(stage)), \"name\": \(string(claim.name)), "
+        + "\"measured\": \(number(claim.measured)), "
         + "\"relation\": \(string(claim.relation.rawValue)), "
         + "\"bound\": \(number(claim.bound)), \"held\": \(claim.held)"
         + (claim.paper.map { ", \"paper\": \(string($0))" } ?? "") + "}"

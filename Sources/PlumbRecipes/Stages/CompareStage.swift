@@ -179,7 +179,10 @@ struct CompareStage: Stage {
       .charts([comparison.winBars]),
     ]
     let frontier = KLFrontier(kl: comparison.answers.indices.map(comparison.kl))
-    blocks.append(.charts(heads.map(frontier.winRates) + comparison.frontiers))
+    let paths = KLFrontier.paths(
+      try configuration.policies.map { ($0, try context.metrics(of: $0)) })
+    blocks.append(
+      .charts(heads.map(frontier.winRates) + comparison.frontiers + [paths].compactMap { $0 }))
     let costs =
       try configuration.policies.compactMap { try PolicyCosts(context, $0) }
       + configuration.bestOf.map {
@@ -206,7 +209,7 @@ struct CompareStage: Stage {
           [
             .paragraph(
               "Every run of a method counts. The intervals draw runs and prompts (pigeonhole bootstrap, "
-                + "arXiv 0712.1111), those at equal length prompts only.")
+                + "arXiv 0712.1111).")
           ] + methods.flatMap { [.table($0.table), .charts([$0.matrix])] }), at: 0)
     }
     if let preferences {

@@ -99,11 +99,10 @@ struct PPOStage: Stage {
 
   func run(_ context: StageContext) throws -> StageResult {
     let start = try configuration.settings.start(context)
-    let settings = configuration.settings.rounds(start.prompts)
-    let judge = try start.judge(normalized: configuration.normalizeRewards, settings: settings)
     var trainer = try PPOTrainer(
       configuration, policy: start.policy, reward: try valueStart(context), seed: context.seed)
-    let watched = try start.train(&trainer, settings: settings, judge: judge)
+    let watched = try start.train(
+      &trainer, settings: configuration.settings.rounds(start.prompts))
     return try policyResult(
       context, trainer.trained,
       responses: configuration.promptsPerUpdate * configuration.responsesPerPrompt,

@@ -76,16 +76,11 @@ public struct PPOTrainer {
     on buffer: inout RolloutBuffer, reference: CausalLM, update: Int
   ) throws -> [String: Double] {
     stopReason = nil
-    let passes = (0..<configuration.epochs).map { pass in
-      var stream = RandomStream(seed: seed, purpose: "ppo/minibatches", step: update, row: pass)
-      return buffer.minibatches(
-        count: configuration.minibatches, tokenBudget: configuration.microBatchTokens,
-        stream: &stream)
-    }
+    let passes = passes(over: buffer, update: update)
     let packing = passes[0].flatMap(\.parts)
     let entropy = actor.fill(&buffer, batches: packing)
     buffer.fillReferenceLogprobs(model: reference, batches: packing)
-    var metrics = buffer.statistics()
+    var metrics = buffer.statistics(estimator: configuration.klEstimator)
     metrics["policy/entropy_avg"] = entropy
     metrics.merge(try computeAdvantages(&buffer)) { $1 }
     let isWarmUp = update <= configuration.valueWarmupUpdates
@@ -97,6 +92,16 @@ public struct PPOTrainer {
       controller.update(kl: metrics["objective/kl"] ?? 0, episodes: buffer.responseCount)
     }
     return metrics
+  }
+
+  /// The minibatches of every pass over a round, each pass of each round in an order of its own.
+  func passes(over buffer: RolloutBuffer, update: Int) -> [[Minibatch]] {
+    (0..<configuration.epochs).map { pass in
+      var stream = RandomStream(seed: seed, purpose: "ppo/minibatches", step: update, row: pass)
+      return buffer.minibatches(
+        count: configuration.minibatches, tokenBudget: configuration.microBatchTokens,
+        stream: &stream)
+    }
   }
 
   /// All passes with both losses, unless divergence or ratio end them early.
@@ -120,13 +125,13 @@ public struct PPOTrainer {
     _ buffer: RolloutBuffer, _ passes: [[Minibatch]]
   ) throws -> [String: Double] {
     var mean = StatisticsMean()
-    var steps = 0
+    var work = TrainingWork()
     for minibatch in passes.joined() {
       mean.add(
         try learners.warmUpStep(&actor, buffer: buffer, minibatch: minibatch), count: 1)
-      steps += 1
+      work.count(minibatch.tokens)
     }
-    return mean.means.merging(["optimizer_steps": Double(steps)]) { $1 }
+    return mean.means.merging(work.metrics) { $1 }
   }
 
   /// Token rewards (score at the last token, KL penalty at every token), GAE, whitening.

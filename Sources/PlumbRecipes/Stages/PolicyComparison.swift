@@ -161,11 +161,17 @@ struct PolicyComparison {
           answers[policy].name,
           policy == 0
             ? "–" : NumberText.interval(rate.rate, [rate.interval.lower, rate.interval.upper]),
-          NumberText.fixed(kl(policy), 2), NumberText.fixed(mean(answers[policy].lengths), 1),
-          scores.map { NumberText.fixed(mean($0[policy]), 3) } ?? "–",
-          rewards.map { NumberText.fixed(mean($0[policy]), 3) } ?? "–",
+          text(answers[policy].logRatios, decimals: 2), text(answers[policy].lengths, decimals: 1),
+          scores.map { text($0[policy], decimals: 3) } ?? "–",
+          rewards.map { text($0[policy], decimals: 3) } ?? "–",
         ]
       })
+  }
+
+  /// A mean with its interval.
+  private func text(_ values: [[Double]], decimals: Int) -> String {
+    let found = figure("", values)
+    return NumberText.interval(found.value, found.interval, decimals: decimals)
   }
 
   var winBars: Chart {

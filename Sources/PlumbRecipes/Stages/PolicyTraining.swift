@@ -130,21 +130,29 @@ func requireFit(
 extension RolloutBuffer {
   /// Statistics of the responses that every on-line optimiser logs.
   ///
-  /// `objective/kl`: mean over responses of the summed log-ratio to the reference, nats (k1).
+  /// `objective/kl`: mean over responses of the summed log-ratio to the reference, nats (k1). `kl`: mean
+  /// over response tokens of the estimate, nats per token.
   /// `objective/scores`: mean score. `completions/mean_length`: tokens.
   /// `completions/clipped_ratio`: share that ended by the length limit.
-  func statistics() -> [String: Double] {
+  ///
+  /// - Parameter estimator: of `kl`.
+  func statistics(estimator: KLEstimator = .k1) -> [String: Double] {
     let responses = groups.flatMap(\.responses)
     let count = Double(max(1, responses.count))
+    let tokens = responses.reduce(0) { $0 + $1.tokens.count }
     var kl = 0.0
+    var estimate = 0.0
     for response in responses {
       for (own, reference) in zip(response.behaviourLogprobs, response.referenceLogprobs) {
         kl += Double(own - reference)
       }
+      estimate += zip(response.behaviourLogprobs, response.referenceLogprobs)
+        .reduce(0.0) { $0 + Double(estimator($1.0 - $1.1)) }
     }
     var result = [
       "objective/kl": kl / count,
-      "completions/mean_length": Double(responses.reduce(0) { $0 + $1.tokens.count }) / count,
+      "kl": estimate / Double(max(1, tokens)),
+      "completions/mean_length": Double(tokens) / count,
       "completions/clipped_ratio":
         Double(responses.count { $0.finishReason == .length }) / count,
     ]

@@ -21,6 +21,8 @@ public struct ZeroShotConfiguration: StageConfiguration {
   public var source = ""
   /// The accuracy that the preference model shall exceed; 0 makes no such claim.
   public var accuracyBound = 0.0
+  /// What a paper found at its own scale, with its source, to stand beside the claims; empty for none.
+  public var paper = ""
   /// The longest prompt plus response, in tokens; longer prompts lose their beginning, longer
   /// responses their end.
   public var maxLength = 384
@@ -71,16 +73,17 @@ struct ZeroShotStage: Stage {
     let own = table.accuracy(2, of: configuration.source)
     let gain = table.difference(2, 0, of: configuration.source)
     let name = configuration.source.isEmpty ? "the held-out pairs" : configuration.source
+    let paper = configuration.paper.isEmpty ? nil : configuration.paper
     var claims = [
       Claim(
         "\(configuration.model) beats the zero-shot log-probability on \(name), lower end of the 95 % interval",
-        measured: gain.interval.lower, .above, 0)
+        measured: gain.interval.lower, .above, 0, paper: paper)
     ]
     if configuration.accuracyBound > 0 {
       claims.insert(
         Claim(
           "accuracy of \(configuration.model) on \(name)", measured: own.value, .above,
-          configuration.accuracyBound), at: 0)
+          configuration.accuracyBound, paper: paper), at: 0)
     }
     return StageResult(
       figures: table.figures + [

@@ -30,8 +30,7 @@ struct GPOWorkload: Workload {
     configuration.optimizer.schedule = .constant
     // The responses do not end, so there is no end of the text to read at.
     judge = try GeneralPreferenceModel(from: model, options: .init(readsLastToken: true), seed: 0)
-    trainer = GameTrainer(
-      configuration, policy: model, prompts: count, seed: 0, warn: { _ in })
+    trainer = GameTrainer(configuration, policy: model, prompts: count, seed: 0)
     reference = model
     options = SamplingOptions(maximumNewTokens: try sizes.require(\.newTokens, "new_tokens"))
     var tokens = RandomTokens(model, purpose: "gpo")

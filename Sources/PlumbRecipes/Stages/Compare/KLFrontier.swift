@@ -26,6 +26,41 @@ struct KLFrontier {
     }
   }
 
+  /// The way that each method went in training: its held-out judge's score of a round's samples against KL.
+  ///
+  /// Means over the runs of a method. Methods can be compared at equal KL there, not only where they ended.
+  /// - Parameter runs: the metrics of each policy's rounds; those without a held-out judge draw nothing.
+  /// - Returns: nil where no policy has such rounds.
+  static func paths(
+    _ runs: [(name: String, rounds: [(step: Int, values: [String: Double])])]
+  ) -> Chart? {
+    var methods: [(name: String, rounds: [Int: [(kl: Double, score: Double)]])] = []
+    for run in runs {
+      let name = StageSeeds.method(of: run.name)
+      let place = methods.firstIndex { $0.name == name } ?? methods.count
+      if place == methods.count { methods.append((name, [:])) }
+      for round in run.rounds {
+        guard let kl = round.values["objective/kl"], let score = round.values["held_out/score"]
+        else { continue }
+        methods[place].rounds[round.step, default: []].append((kl, score))
+      }
+    }
+    let series = methods.filter { !$0.rounds.isEmpty }.map { method in
+      Chart.Series(
+        method.name,
+        method.rounds.sorted { $0.key < $1.key }.map { _, found in
+          let count = Double(found.count)
+          return Chart.Point(
+            found.reduce(0) { $0 + $1.kl } / count, found.reduce(0) { $0 + $1.score } / count)
+        })
+    }
+    guard !series.isEmpty else { return nil }
+    return Chart(
+      "Held-out judge against KL, round by round",
+      caption: "Samples of the training rounds, means over the runs of a method.",
+      x: .init("KL from the start (nats/response)"), y: .init("held-out score"), .lines(series))
+  }
+
   private func chart(
     _ title: String, _ label: String, _ names: [String], point: (Int) -> Chart.Point
   ) -> Chart {

@@ -56,9 +56,8 @@ struct MethodComparison {
     }
     controlled = members.map { own in
       members.map { other in
-        let runs = pairs(own, other).map { a, b in comparisons(a, b) }
-        return LengthControlledWinRate(
-          byPrompt: judged.indices.map { prompt in runs.flatMap { $0[prompt] } }, seed: seed)
+        LengthControlledWinRate(
+          byRun: pairs(own, other).map { a, b in comparisons(a, b) }, seed: seed)
       }
     }
     func crossed(_ values: (Int) -> [[Double]]) -> [CrossedMean] {

@@ -1,13 +1,18 @@
 import Foundation
 
-/// What a policy cost: time, tokens and judged responses of the steps that made it.
+/// What a policy cost: time, tokens, optimizer steps and judged responses of the steps that made it.
 struct PolicyCosts {
   /// The policy as the report names it.
   let name: String
   /// Steps; 0 where nothing was trained.
   let steps: Int
-  /// Tokens that the stage worked on, sampling and every pass counted; nil where it does not tell.
-  let tokens: Int?
+  /// Response tokens that the stage sampled; nil for a stage that samples none.
+  let sampled: Int?
+  /// Tokens that it trained on, one that two passes read counted twice: response tokens on-line, all tokens of
+  /// the files off-line; nil where it does not tell.
+  let trained: Int?
+  /// Optimizer steps; nil where a step of the stage is one.
+  let optimizerSteps: Int?
   /// Responses that its judge was asked about; nil for a stage without a judge.
   let judged: Int?
   /// Seconds of wall-clock time; differs from run to run, so it enters no figure.
@@ -28,16 +33,23 @@ struct PolicyCosts {
     let counts = last.values.compactMap { step in
       step["tokens_per_second"].map { Int(($0 * max(step["seconds"] ?? 0, 1e-9)).rounded()) }
     }
-    tokens = counts.count == last.count ? counts.reduce(0, +) : nil
-    let asked = try context.metrics(of: name).compactMap { $0.values["judge/responses"] }
-    judged = asked.isEmpty ? nil : Int(asked.reduce(0, +))
+    let read = counts.count == last.count ? counts.reduce(0, +) : nil
+    let metrics = try context.metrics(of: name)
+    func sum(_ metric: String) -> Int? {
+      let values = metrics.compactMap { $0.values[metric] }
+      return values.isEmpty ? nil : Int(values.reduce(0, +))
+    }
+    sampled = sum("sample/tokens")
+    trained = sampled == nil ? read : sum("train/tokens")
+    optimizerSteps = sum("optimizer_steps")
+    judged = sum("judge/responses")
   }
 
   /// A contestant that trains nothing and chooses each of its answers among n.
   init(_ contestant: BestOfPolicy, answers: Int) {
     name = contestant.title
     steps = 0
-    tokens = nil
+    (sampled, trained, optimizerSteps) = (nil, nil, nil)
     judged = answers * contestant.n
     seconds = nil
   }
@@ -45,13 +57,11 @@ struct PolicyCosts {
   /// What every run of the recipe has in common.
   var figures: [Figure] {
     [
-      tokens.map {
-        Figure("\(name)/training_tokens", Double($0), unit: "tokens", sampleSize: steps)
-      },
-      judged.map {
-        Figure("\(name)/judged_responses", Double($0), unit: "responses", sampleSize: steps)
-      },
-    ].compactMap { $0 }
+      ("sampled_tokens", sampled, "tokens"), ("training_tokens", trained, "tokens"),
+      ("optimizer_steps", optimizerSteps, "steps"), ("judged_responses", judged, "responses"),
+    ].compactMap { figure, count, unit in
+      count.map { Figure("\(name)/\(figure)", Double($0), unit: unit, sampleSize: steps) }
+    }
   }
 
   /// The costs of all policies that have some; nil where none has.
@@ -59,16 +69,18 @@ struct PolicyCosts {
     guard !costs.isEmpty else { return nil }
     return TextTable(
       title: "What each policy cost on this machine",
-      columns: ["policy", "steps", "judged responses", "tokens", "time", "tokens/s"],
+      columns: [
+        "policy", "rounds or steps", "judged responses", "sampled tokens", "optimizer steps",
+        "tokens trained on", "time",
+      ],
       rows: costs.map(\.cells))
   }
 
   private var cells: [String] {
-    let rate = tokens.flatMap { tokens in seconds.map { Double(tokens) / max($0, 1e-9) } }
+    func text(_ count: Int?) -> String { count.map { NumberText.grouped($0) } ?? "–" }
     return [
-      name, steps > 0 ? NumberText.grouped(steps) : "–",
-      judged.map { NumberText.grouped($0) } ?? "–", tokens.map { NumberText.grouped($0) } ?? "–",
-      seconds.map { NumberText.duration($0) } ?? "–", rate.map { NumberText.short($0) } ?? "–",
+      name, steps > 0 ? NumberText.grouped(steps) : "–", text(judged), text(sampled),
+      text(optimizerSteps), text(trained), seconds.map { NumberText.duration($0) } ?? "–",
     ]
   }
 }

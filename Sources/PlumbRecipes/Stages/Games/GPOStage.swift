@@ -98,8 +98,7 @@ struct GPOStage: Stage {
   func run(_ context: StageContext) throws -> StageResult {
     let start = try configuration.settings.start(context)
     var trainer = GameTrainer(
-      configuration, policy: start.policy, prompts: start.prompts.count, seed: context.seed,
-      warn: context.warn)
+      configuration, policy: start.policy, prompts: start.prompts.count, seed: context.seed)
     let watched = try start.train(
       &trainer, settings: configuration.settings.rounds(start.prompts))
     let loss = configuration.loss.rawValue

@@ -11,7 +11,6 @@ import PlumbTensors
 public struct GameTrainer {
   private let configuration: GPOConfiguration
   private let seed: UInt64
-  private let warn: (String) -> Void
   private var optimizer: PolicyOptimizer
 
   /// Starts from a policy.
@@ -21,14 +20,11 @@ public struct GameTrainer {
   ///   - policy: the policy to improve.
   ///   - prompts: how many there are; with fewer than a round takes, a round has fewer steps.
   ///   - seed: of the order of the minibatches.
-  ///   - warn: told of rounds that teach nothing.
   public init(
-    _ configuration: GPOConfiguration, policy: CausalLM, prompts: Int, seed: UInt64,
-    warn: @escaping (String) -> Void
+    _ configuration: GPOConfiguration, policy: CausalLM, prompts: Int, seed: UInt64
   ) {
     self.configuration = configuration
     self.seed = seed
-    self.warn = warn
     let round = min(prompts, configuration.promptsPerIteration)
     let batches = (round + configuration.batchPrompts - 1) / configuration.batchPrompts
     optimizer = PolicyOptimizer(
@@ -57,19 +53,19 @@ public struct GameTrainer {
     for (name, value) in game.statistics {
       metrics["\(configuration.loss.rawValue)/\(name)"] = value
     }
-    if game.isFlat {
-      warn("round \(update): the judge tells no two responses to a prompt apart; nothing to learn")
-    }
     var mean = StatisticsMean()
+    var work = TrainingWork()
     for pass in 0..<configuration.epochs {
       var stream = RandomStream(seed: seed, purpose: "gpo/minibatches", step: update, row: pass)
       let groups = stream.permutation(game.groups.count).map { game.groups[$0] }
       for start in stride(from: 0, to: groups.count, by: configuration.batchPrompts) {
         let chosen = Array(groups[start..<min(groups.count, start + configuration.batchPrompts)])
         mean.add(try step(on: chosen, of: buffer, targets: game.targets), count: 1)
+        work.count(chosen.joined().reduce(0) { $0 + buffer[$1].tokens.count })
       }
     }
     metrics.merge(mean.means) { $1 }
+    metrics.merge(work.metrics) { $1 }
     return metrics
   }
 

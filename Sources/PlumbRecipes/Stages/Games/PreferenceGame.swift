@@ -10,8 +10,6 @@ struct PreferenceGame {
   let targets: [ResponsePlace: Float]
   /// Means over the round, without the name of the loss before them.
   let statistics: [String: Double]
-  /// Whether no prompt has two responses that the judge tells apart.
-  let isFlat: Bool
 
   /// Reads the preference tables of a judged buffer.
   ///
@@ -43,7 +41,6 @@ struct PreferenceGame {
     }
     self.groups = groups
     self.targets = targets
-    isFlat = flat == buffer.groups.count
     let count = Double(max(1, buffer.groups.count))
     statistics = [
       "score_std": standardDeviation(all), "flat_groups": Double(flat) / count,

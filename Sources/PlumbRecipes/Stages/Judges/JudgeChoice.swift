@@ -77,6 +77,13 @@ public struct JudgeChoice: Codable, Hashable, Sendable {
     }
   }
 
+  /// Whether the score of a response is its preference over the others to its prompt: one alone has none.
+  public var needsOpponents: Bool {
+    if handling.preferenceReward != .off { return true }
+    guard case .ensemble(let configuration) = form else { return false }
+    return configuration.ensemble.contains { $0.needsOpponents }
+  }
+
   /// Refuses a judge that was not chosen; throws `ConfigurationProblem` for the field `key`.
   public func validate(_ key: String) throws {
     try require(

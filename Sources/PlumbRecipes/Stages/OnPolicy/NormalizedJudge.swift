@@ -1,3 +1,4 @@
+import Foundation
 import PlumbModels
 import PlumbPreferences
 import PlumbRollouts
@@ -27,9 +28,25 @@ struct NormalizedJudge: Judge {
         source: judgement.source)
     }
   }
+}
 
-  /// Fits the shift and scale to one sample of the reference for each of the first 128 prompts.
+/// The shift and scale of a stage's scores, found once, before its first round.
+///
+/// Belongs to every checkpoint: a stage that is resumed does not ask its judge again.
+struct NormalisationFit: Codable, Equatable {
+  /// Gain and bias.
+  let normalisation: RewardNormalisation
+  /// Responses that the judge was asked about.
+  let responses: Int
+
+  /// Responses that the fit takes, or the nearest number that is whole groups.
+  static let sampleSize = 128
+  private static let fileName = "score-normalisation.json"
+
+  /// Fits to samples of the reference for the first prompts.
   ///
+  /// One sample for each of 128 prompts; where the judge compares the responses to a prompt, as many as
+  /// a round has, two or more, for as many fewer prompts.
   /// - Parameters:
   ///   - judge: a judge that gives scores.
   ///   - reference: the policy to sample from, in round 0.
@@ -42,16 +59,28 @@ struct NormalizedJudge: Judge {
   ) throws {
     var reference = reference
     reference.parameters.isFrozen = true
+    let count = settings.needsOpponents ? max(2, settings.responsesPerPrompt) : 1
+    let prompts = settings.prompts.prefix(max(1, Self.sampleSize / count))
     var buffer = try RolloutBuffer.sample(
-      policy: reference, prompts: Array(settings.prompts.prefix(128)), encoder: encoder,
-      count: 1, options: settings.sampling.options(seed: context.seed), step: 0)
+      policy: reference, prompts: Array(prompts), encoder: encoder, count: count,
+      options: settings.sampling.options(seed: context.seed), step: 0)
+    responses = buffer.responseCount
     let skipped = try buffer.judge(
       by: judge, encoder: encoder, onBadScore: settings.onBadScore, stage: context.stage)
     if !skipped.isEmpty {
       context.warn("\(skipped.count) prompts are left out of the normalisation of scores")
     }
-    self.judge = judge
     normalisation = try RewardNormalisation(
       fitting: try ScoreShaping().rewards(of: buffer))
+  }
+
+  /// Writes it into the folder of a checkpoint.
+  func save(to folder: URL) throws {
+    try RunFiles.write(json: self, to: folder.appending(path: Self.fileName))
+  }
+
+  /// What a checkpoint holds; nil where scores are not normalised.
+  static func load(from folder: URL) throws -> NormalisationFit? {
+    try RunFiles.read(json: Self.self, from: folder.appending(path: fileName))
   }
 }

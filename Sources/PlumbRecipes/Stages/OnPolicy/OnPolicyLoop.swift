@@ -14,6 +14,8 @@ protocol OnPolicyLearner {
   var trained: CausalLM { get }
   /// Why the stage should stop after the last round; nil to go on.
   var stopReason: String? { get }
+  /// Whether it learns something of responses that the judge does not tell apart.
+  var learnsFromTies: Bool { get }
 
   /// One round on judged responses.
   ///
@@ -34,6 +36,7 @@ protocol OnPolicyLearner {
 
 extension OnPolicyLearner {
   var stopReason: String? { nil }
+  var learnsFromTies: Bool { false }
 }
 
 /// What looks at every round of an on-line stage, and may stop it.
@@ -69,10 +72,12 @@ struct OnPolicySettings {
   var sampling: SamplingConfiguration
   /// Rounds between checkpoints.
   var checkpointEvery: Int
-  /// Passes over the responses of a round, for the rate of tokens.
-  var passes: Int
   /// What happens to a group whose scores or preferences are not finite.
   var onBadScore = BadScoreChoice.stop
+  /// Whether scores are brought to mean 0 and variance 1 on samples of the reference.
+  var normalizesScores = false
+  /// Whether the judge gives a response no score unless it has others to compare it with.
+  var needsOpponents = false
 }
 
 /// Rounds of an on-line stage: sample, judge, improve, watch, finish the step.
@@ -80,6 +85,10 @@ struct OnPolicySettings {
 /// A stage that is stopped or killed anywhere and resumed ends in the same bytes as one left alone. One
 /// that is interrupted while it samples, or whose judge fails, saves the state after the round before;
 /// responses that are complete are saved with it, to be judged and not sampled again.
+///
+/// Beside the metrics of the learner and the watch: `judge/responses` (in the first round with those that
+/// scores were normalised on), `judge/skipped_groups` and `judge/flat_groups`. Rounds in which the judge
+/// tells no two responses apart are warned of.
 /// - Parameters:
 ///   - learner: what is trained.
 ///   - settings: how to sample, and how often to save.
@@ -98,47 +107,68 @@ func runOnPolicy<L: OnPolicyLearner>(
   var reference = reference
   reference.parameters.isFrozen = true
   var kept: RolloutBuffer?
+  var fit: NormalisationFit?
   let first = try context.resume { folder in
     try learner.load(from: folder)
     try watch?.load(from: folder)
+    fit = try NormalisationFit.load(from: folder)
     kept = try RolloutCollection.load(from: folder)
   }
+  var judge = judge
+  if settings.normalizesScores {
+    let found =
+      try fit
+      ?? NormalisationFit(
+        judge, reference: reference, settings: settings, encoder: encoder, context: context)
+    judge = NormalizedJudge(judge: judge, normalisation: found.normalisation)
+    fit = found
+  }
+  var flatRounds = FlatRounds()
   for update in first..<max(first, settings.updates + 1) {
     let collection = RolloutCollection(
       prompts: plan.examples(ofStep: update).map { settings.prompts[$0] }, settings: settings,
       judge: judge, encoder: encoder, context: context, update: update)
     var (buffer, metrics) = try collection.collect(kept: kept, policy: learner.policy) {
-      try save(learner, watch, to: $0)
+      try save(learner, watch, fit, to: $0)
     }
     kept = nil
+    if update == 1, let fit { metrics["judge/responses", default: 0] += Double(fit.responses) }
     if !buffer.groups.isEmpty {
+      let flat = buffer.flatShare
+      metrics["judge/flat_groups"] = flat
+      if flat == 1, !learner.learnsFromTies, flatRounds.isDue(at: update) {
+        context.warn(
+          "update \(update): the judge tells no two responses to a prompt apart; nothing to learn")
+      }
       let found = try learner.improve(on: &buffer, reference: reference, update: update)
       metrics.merge(found) { $1 }
       metrics.merge(try watch?.observe(buffer, update: update) ?? [:]) { $1 }
     }
     // Copies that share their weights, and are gone before the next round writes them.
-    let (current, watching) = (learner, watch)
+    let (current, watching, fitted) = (learner, watch, fit)
     try context.finishStep(
       update, of: settings.updates, metrics: metrics,
       loss: metrics["loss"] ?? metrics["loss/policy_avg"],
-      tokens: buffer.groups.reduce(0) { $0 + $1.tokenCount } * (1 + settings.passes),
+      tokens: buffer.groups.reduce(0) { $0 + $1.tokenCount } + Int(metrics["train/tokens"] ?? 0),
       checkpointEvery: settings.checkpointEvery
-    ) { try save(current, watching, to: $0) }
+    ) { try save(current, watching, fitted, to: $0) }
     try watch?.stopIfAlarmed(after: update) {
-      try save(learner, watch, to: $0)
+      try save(learner, watch, fit, to: $0)
     } artifacts: {
       try learner.trained.write(to: context.directory, encoder: encoder)
     }
     if let reason = learner.stopReason {
-      try context.checkpoint(update) { try save(learner, watch, to: $0) }
+      try context.checkpoint(update) { try save(learner, watch, fit, to: $0) }
       throw RunError.stopped(stage: context.stage, step: update, reason: reason)
     }
   }
 }
 
 private func save(
-  _ learner: some OnPolicyLearner, _ watch: (any RolloutObserver)?, to folder: URL
+  _ learner: some OnPolicyLearner, _ watch: (any RolloutObserver)?, _ fit: NormalisationFit?,
+  to folder: URL
 ) throws {
   try learner.save(to: folder)
   try watch?.save(to: folder)
+  try fit?.save(to: folder)
 }

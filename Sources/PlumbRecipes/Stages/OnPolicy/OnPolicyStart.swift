@@ -38,23 +38,15 @@ struct OnPolicyStart {
       newTokens: settings.sampling.maxNewTokens)
   }
 
-  /// The judge, or the same with its scores brought to mean 0 and variance 1 on samples of the policy.
-  func judge(normalized: Bool, settings: OnPolicySettings) throws -> any Judge {
-    guard normalized else { return judge }
-    return try NormalizedJudge(
-      judge, reference: policy, settings: settings, encoder: encoder, context: context)
-  }
-
   /// All rounds of a learner, watched, and the policy that it ends with in the stage's folder.
   ///
-  /// - Parameter judge: ``judge`` where nil.
   /// - Returns: the watch's part of the report.
   func train(
-    _ learner: inout some OnPolicyLearner, settings: OnPolicySettings, judge: (any Judge)? = nil
+    _ learner: inout some OnPolicyLearner, settings: OnPolicySettings
   ) throws -> [ReportSection] {
     var observer: (any RolloutObserver)? = watch
     try runOnPolicy(
-      &learner, settings: settings, judge: judge ?? self.judge, reference: policy,
+      &learner, settings: settings, judge: judge, reference: policy,
       encoder: encoder, context: context, watch: &observer)
     try learner.trained.write(to: context.directory, encoder: encoder)
     return (observer as? RolloutWatch)?.sections ?? []

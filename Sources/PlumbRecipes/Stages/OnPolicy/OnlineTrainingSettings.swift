@@ -42,6 +42,6 @@ extension OnlineTrainingSettings {
     OnPolicySettings(
       prompts: prompts, updates: updates, promptsPerUpdate: promptsPerUpdate,
       responsesPerPrompt: responsesPerPrompt, sampling: sampling,
-      checkpointEvery: checkpointEvery, passes: epochs, onBadScore: onBadScore)
+      checkpointEvery: checkpointEvery, onBadScore: onBadScore)
   }
 }

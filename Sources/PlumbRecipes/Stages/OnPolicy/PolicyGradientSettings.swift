@@ -65,6 +65,9 @@ public struct PolicyGradientSettings: InlineSection, SharingSettings {
       ("updates", updates), ("prompts_per_update", promptsPerUpdate),
       ("responses_per_prompt", responsesPerPrompt), ("minibatches", minibatches),
     ] { try requireCount(name, value) }
+    try require(
+      "responses_per_prompt", responsesPerPrompt >= 2 || !reward.needsOpponents,
+      "at least 2 where preference_reward compares the responses to a prompt", responsesPerPrompt)
     for (name, value) in [
       ("kl_coefficient", klCoefficient), ("max_policy_kl", maxPolicyKL),
       ("entropy_coefficient", entropyCoefficient), ("clip_higher", clipHigher),
@@ -104,8 +107,11 @@ extension PolicyGradientSettings {
 
   /// The rounds of the stage.
   func rounds(_ prompts: [PolicyPrompt]) -> OnPolicySettings {
-    settings.rounds(
+    var rounds = settings.rounds(
       updates, prompts, promptsPerUpdate: promptsPerUpdate,
       responsesPerPrompt: responsesPerPrompt, onBadScore: onBadScore)
+    rounds.normalizesScores = normalizeRewards
+    rounds.needsOpponents = reward.needsOpponents
+    return rounds
   }
 }

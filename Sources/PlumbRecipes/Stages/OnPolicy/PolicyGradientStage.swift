@@ -22,10 +22,9 @@ struct PolicyGradientStage<Method: PolicyGradientMethod>: Stage {
 
   func run(_ context: StageContext) throws -> StageResult {
     let start = try configuration.settings.start(context)
-    let settings = configuration.settings.rounds(start.prompts)
-    let judge = try start.judge(normalized: configuration.normalizeRewards, settings: settings)
     var trainer = PolicyGradientTrainer(configuration, policy: start.policy, seed: context.seed)
-    let watched = try start.train(&trainer, settings: settings, judge: judge)
+    let watched = try start.train(
+      &trainer, settings: configuration.settings.rounds(start.prompts))
     return try policyResult(
       context, trainer.policy,
       responses: configuration.promptsPerUpdate * configuration.responsesPerPrompt,

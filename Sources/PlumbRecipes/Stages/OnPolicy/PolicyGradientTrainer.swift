@@ -61,7 +61,7 @@ public struct PolicyGradientTrainer<Method: PolicyGradientMethod> {
     let packing = all.flatMap(\.parts)
     var metrics = ["entropy": fillLogprobs(&buffer, packing: packing)]
     buffer.fillReferenceLogprobs(model: reference, batches: packing)
-    metrics.merge(buffer.statistics()) { $1 }
+    metrics.merge(buffer.statistics(estimator: configuration.klEstimator)) { $1 }
     let (found, taught) = fillAdvantages(&buffer, scores: scores)
     metrics.merge(found) { $1 }
 
@@ -144,15 +144,9 @@ public struct PolicyGradientTrainer<Method: PolicyGradientMethod> {
     let deviations = rewards.map { rewardDeviation($0) }
     let groups = Double(rewards.count)
     let flat = rewards.joined()
-    let places = buffer.places
-    let divergence = KLSummary(
-      logprobs: places.map { buffer[$0].behaviourLogprobs },
-      referenceLogprobs: places.map { buffer[$0].referenceLogprobs },
-      estimator: configuration.klEstimator)
     return (
       [
         "reward": flat.reduce(0.0) { $0 + Double($1) } / Double(max(1, flat.count)),
-        "kl": divergence.perToken,
         "reward_std": deviations.reduce(0, +) / groups,
         "frac_reward_zero_std": Double(deviations.count { $0 < 1e-8 }) / groups,
         "policy/skipped_prompts": groups - Double(Set(taught.map(\.group)).count),

@@ -25,6 +25,23 @@ struct RatioGuard {
   }
 }
 
+/// What the optimizer steps of a round amount to, whatever the method: comparable between methods.
+struct TrainingWork {
+  private var steps = 0
+  private var tokens = 0
+
+  /// Counts a step on responses of so many tokens, prompts and padding not counted.
+  mutating func count(_ tokens: Int) {
+    steps += 1
+    self.tokens += tokens
+  }
+
+  /// `optimizer_steps` and `train/tokens`.
+  var metrics: [String: Double] {
+    ["optimizer_steps": Double(steps), "train/tokens": Double(tokens)]
+  }
+}
+
 /// The optimizer steps of a round, until the policy has moved too far.
 struct PolicyPasses {
   let ratio: RatioGuard
@@ -36,12 +53,13 @@ struct PolicyPasses {
   /// - Parameters:
   ///   - update: number of the round, for the reason.
   ///   - step: takes a step; told whether it is the first of the round.
-  /// - Returns: means over steps with `optimizer_steps`, and why the stage should end, if it should.
+  /// - Returns: means over steps with `optimizer_steps` and `train/tokens`, and why the stage should end, if
+  ///   it should.
   func run(
     _ passes: [[Minibatch]], update: Int, step: (Minibatch, Bool) throws -> [String: Double]
   ) rethrows -> (metrics: [String: Double], stopReason: String?) {
     var mean = StatisticsMean()
-    var steps = 0
+    var work = TrainingWork()
     var stopReason: String?
     var isFirst = true
     passes: for minibatches in passes {
@@ -56,11 +74,11 @@ struct PolicyPasses {
             + "\(ratio.threshold) and at least its inverse (ratio_threshold)"
           break passes
         }
-        steps += 1
+        work.count(minibatch.tokens)
         let moved = statistics["policy/approxkl_k3_avg"] ?? 0
         if maxPolicyKL > 0, moved > maxPolicyKL { break passes }
       }
     }
-    return (mean.means.merging(["optimizer_steps": Double(steps)]) { $1 }, stopReason)
+    return (mean.means.merging(work.metrics) { $1 }, stopReason)
   }
 }

@@ -81,6 +81,7 @@ struct RolloutCollection {
   /// Asks the judge, and says which prompts it left out.
   private func judged(_ buffer: inout RolloutBuffer) throws -> [String: Double] {
     let (count, responses) = (buffer.groups.count, buffer.responseCount)
+    let sampled = buffer.places.reduce(0) { $0 + buffer[$1].tokens.count }
     let skipped = try buffer.judge(
       by: judge, encoder: encoder, onBadScore: settings.onBadScore, stage: context.stage)
     if let first = skipped.first {
@@ -90,6 +91,7 @@ struct RolloutCollection {
     }
     return [
       "judge/responses": Double(responses), "judge/skipped_groups": Double(skipped.count),
+      "sample/tokens": Double(sampled),
     ]
   }
 }

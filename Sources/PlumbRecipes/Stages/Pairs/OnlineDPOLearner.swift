@@ -53,6 +53,7 @@ struct OnlineDPOLearner: OnPolicyLearner {
     }
     let pairs = chosen.map { PolicyPair($0, of: buffer) }
     var mean = StatisticsMean()
+    var work = TrainingWork()
     for pass in 0..<configuration.epochs {
       var stream = RandomStream(
         seed: seed, purpose: "online-dpo/minibatches", step: update, row: pass)
@@ -60,16 +61,19 @@ struct OnlineDPOLearner: OnPolicyLearner {
       for (number, start) in stride(from: 0, to: order.count, by: configuration.batchPairs)
         .enumerated()
       {
-        let batch = order[start..<min(order.count, start + configuration.batchPairs)].map {
-          pairs[$0]
-        }
+        let numbers = order[start..<min(order.count, start + configuration.batchPairs)]
+        let batch = numbers.map { pairs[$0] }
         // By place, not by steps taken: skipped pairs must not stretch the schedule.
         let place = (update - 1) * configuration.epochs + pass
         mean.add(
           move(batch, at: place * Self.slots(configuration) + number), count: batch.count)
+        work.count(
+          numbers.reduce(0) {
+            $0 + buffer[chosen[$1].best].tokens.count + buffer[chosen[$1].worst].tokens.count
+          })
       }
     }
-    return metrics.merging(mean.means) { $1 }
+    return metrics.merging(mean.means) { $1 }.merging(work.metrics) { $1 }
   }
 
   /// One optimizer step.

@@ -119,7 +119,7 @@ struct LabelPairsStage: Stage {
     let settings = OnPolicySettings(
       prompts: prompts, updates: steps(prompts.count), promptsPerUpdate: configuration.rowsPerStep,
       responsesPerPrompt: configuration.responses, sampling: configuration.sampling,
-      checkpointEvery: configuration.checkpointEvery, passes: 0)
+      checkpointEvery: configuration.checkpointEvery)
     var labels = Labels(configuration, source: context.stage)
     var kept: RolloutBuffer?
     let first = try context.resume { folder in

@@ -18,7 +18,7 @@ struct RejectionSampler: OnPolicyLearner {
   ///   - policy: the policy to improve.
   ///   - prompts: how many there are; with fewer than a round takes, a round has fewer steps.
   ///   - seed: of the order of the minibatches.
-  ///   - warn: told of rounds that teach nothing.
+  ///   - warn: told of rounds that keep nothing.
   init(
     _ configuration: RejectionSamplingConfiguration, policy: CausalLM, prompts: Int, seed: UInt64,
     warn: @escaping (String) -> Void
@@ -35,6 +35,7 @@ struct RejectionSampler: OnPolicyLearner {
 
   var policy: CausalLM { optimizer.policy }
   var trained: CausalLM { optimizer.policy }
+  var learnsFromTies: Bool { !configuration.skipTies }
 
   /// One round: choose, then cross-entropy on what was chosen.
   mutating func improve(
@@ -47,10 +48,12 @@ struct RejectionSampler: OnPolicyLearner {
       buffer, keep: configuration.keep, minScore: configuration.minScore,
       skipsTies: configuration.skipTies)
     metrics.merge(best.statistics) { $1 }
-    if best.places.isEmpty {
-      warn("round \(update): no response is better than another and good enough; nothing to learn")
+    // Where all tie and ties teach nothing, the loop has said so.
+    if best.places.isEmpty, learnsFromTies || best.statistics["rejection/flat_groups"] != 1 {
+      warn("update \(update): no response is good enough to be kept (min_score); nothing to learn")
     }
     var mean = StatisticsMean()
+    var work = TrainingWork()
     for pass in 0..<configuration.epochs {
       var stream = RandomStream(
         seed: seed, purpose: "rejection-sampling/minibatches", step: update, row: pass)
@@ -58,9 +61,11 @@ struct RejectionSampler: OnPolicyLearner {
       for start in stride(from: 0, to: places.count, by: configuration.batchResponses) {
         let chosen = Array(places[start..<min(places.count, start + configuration.batchResponses)])
         mean.add(step(on: chosen, of: buffer), count: 1)
+        work.count(chosen.reduce(0) { $0 + buffer[$1].tokens.count })
       }
     }
     metrics.merge(mean.means) { $1 }
+    metrics.merge(work.metrics) { $1 }
     return metrics
   }
 

@@ -115,7 +115,7 @@ struct LanguageMatch {
       settings.beta = play.beta
       settings.optimizer = play.optimizer
       return GameTrainer(
-        settings, policy: start, prompts: prompts.count, seed: context.seed, warn: context.warn)
+        settings, policy: start, prompts: prompts.count, seed: context.seed)
     }
   }
 

@@ -102,12 +102,15 @@ struct TruthLanguageReport {
           .atLeast, TruthGamesReport.exploitable,
           paper: "a scalar reward cannot express cycles (arXiv 2410.02197, section 4)"))
     }
+    // Like with like: of self-play the theorem promises the average, so it is held against PPO's average.
     for player in ["gpo", "sppo"] {
-      guard let average = value("\(player)/average_win_gap"), let ppo else { continue }
+      guard let average = value("\(player)/average_win_gap"),
+        let other = value("ppo/average_win_gap")
+      else { continue }
       claims.append(
         Claim(
-          "the average policy of \(player.uppercased()) is less exploitable than PPO's last, by at least 0.2",
-          measured: ppo - average, .atLeast, 0.2,
+          "the average policy of \(player.uppercased()) is less exploitable than PPO's average, by at least 0.1",
+          measured: other - average, .atLeast, 0.1,
           paper: "duality gap O(1/√T) of the average (arXiv 2410.02197, theorem 5.1)"))
     }
     return claims

@@ -1,0 +1,33 @@
+public import PlumbEvaluation
+import PlumbPreferences
+
+extension MeasuredOrderBias {
+  /// What the order of the responses decides, for a page.
+  public var section: ReportSection {
+    func text(_ value: Double, _ interval: Interval?, _ show: (Double) -> String) -> String {
+      show(value) + (interval.map { " [\(show($0.lower)), \(show($0.upper))]" } ?? "")
+    }
+    func nats(_ value: Double) -> String { NumberText.fixed(value, 3) }
+    func share(_ value: Double) -> String { NumberText.percent(value) }
+    return ReportSection(
+      "Order of the responses",
+      [
+        .table(
+          TextTable(
+            columns: ["what", "value and 95 % interval"],
+            rows: [
+              ["pairs read in both orders", "\(bias.pairs)"],
+              ["verdicts that change with the order", text(bias.flips, flips, share)],
+              ["of these in favour of the first place", share(bias.flipsToFirst)],
+              [
+                "mean log-odds of the first place",
+                text(bias.firstPlaceLogit, firstPlaceLogit, nats),
+              ],
+              [
+                "mean magnitude of it, pair by pair",
+                text(bias.meanMagnitude, meanMagnitude, nats),
+              ],
+            ]))
+      ])
+  }
+}
