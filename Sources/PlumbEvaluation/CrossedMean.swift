@@ -35,12 +35,21 @@ public struct CrossedMean: Hashable, Codable, Sendable {
     bySeed = cells.map { $0.reduce(0, +) / Double(prompts) }
     value = bySeed.reduce(0, +) / Double(cells.count)
     let means = (0..<resamples).map { resample -> Double in
-      var stream = RandomStream(seed: seed, purpose: "pigeonhole bootstrap", step: resample)
-      let seeds = cells.indices.map { _ in stream.uniform(below: cells.count) }
-      let drawn = (0..<prompts).map { _ in stream.uniform(below: prompts) }
-      let sum = seeds.reduce(0.0) { sum, own in drawn.reduce(sum) { $0 + cells[own][$1] } }
-      return sum / Double(seeds.count * prompts)
+      let drawn = crossedDraw(seeds: cells.count, prompts: prompts, resample: resample, seed: seed)
+      let sum = drawn.seeds.reduce(0.0) { sum, own in
+        drawn.prompts.reduce(sum) { $0 + cells[own][$1] }
+      }
+      return sum / Double(drawn.seeds.count * prompts)
     }
     interval = .percentiles(ofSorted: means.sorted(), level: level)
   }
+}
+
+/// One resample of the pigeonhole bootstrap: as many seeds and prompts as there are, with replacement.
+func crossedDraw(
+  seeds: Int, prompts: Int, resample: Int, seed: UInt64
+) -> (seeds: [Int], prompts: [Int]) {
+  var stream = RandomStream(seed: seed, purpose: "pigeonhole bootstrap", step: resample)
+  let drawn = (0..<seeds).map { _ in stream.uniform(below: seeds) }
+  return (drawn, (0..<prompts).map { _ in stream.uniform(below: prompts) })
 }

@@ -1,5 +1,4 @@
 import Foundation
-import PlumbTensors
 
 /// A win rate with the effect of length taken out, as AlpacaEval 2 reports it.
 ///
@@ -90,10 +89,8 @@ public struct LengthControlledWinRate: Hashable, Sendable {
     let all = runs.joined().flatMap { $0 }
     let fit = Self.fit(all)
     let rates = (0..<resamples).compactMap { resample -> Double? in
-      var stream = RandomStream(seed: seed, purpose: "pigeonhole bootstrap", step: resample)
-      let seeds = runs.indices.map { _ in stream.uniform(below: runs.count) }
-      let drawn = (0..<prompts).map { _ in stream.uniform(below: prompts) }
-      let found = seeds.flatMap { run in drawn.flatMap { runs[run][$0] } }
+      let drawn = crossedDraw(seeds: runs.count, prompts: prompts, resample: resample, seed: seed)
+      let found = drawn.seeds.flatMap { run in drawn.prompts.flatMap { runs[run][$0] } }
       return found.isEmpty ? nil : Self.rate(Self.fit(found))
     }
     self.init(

@@ -10,6 +10,16 @@ public struct CombinedJudge: Judge {
     ///
     /// Only scores of one scale and origin can be compared: normalise the reward models.
     case minimum
+
+    /// One number of several.
+    ///
+    /// - Parameter weights: of the mean, one per value; the minimum reads none.
+    func combine(_ values: [Double], weights: [Double]) -> Double {
+      switch self {
+      case .mean: zip(values, weights).reduce(0) { $0 + $1.0 * $1.1 } / weights.reduce(0, +)
+      case .minimum: values.min() ?? 0
+      }
+    }
   }
 
   /// Name of the judge.
@@ -82,10 +92,5 @@ public struct CombinedJudge: Judge {
       }, source: name)
   }
 
-  private func combined(_ values: [Double]) -> Double {
-    switch rule {
-    case .mean: zip(values, weights).reduce(0) { $0 + $1.0 * $1.1 } / weights.reduce(0, +)
-    case .minimum: values.min() ?? 0
-    }
-  }
+  private func combined(_ values: [Double]) -> Double { rule.combine(values, weights: weights) }
 }

@@ -57,9 +57,6 @@ public struct PreferenceEnsemble: Sendable {
   }
 
   private func combined(_ values: [Double]) -> Double {
-    switch rule {
-    case .mean: values.reduce(0, +) / Double(values.count)
-    case .minimum: values.min() ?? 0
-    }
+    rule.combine(values, weights: values.map { _ in 1 })
   }
 }
