@@ -14,8 +14,8 @@ import Testing
     let result = try #require(world.summary.stages.first { $0.name == stage }).result
     let figures = Dictionary(uniqueKeysWithValues: result.figures.map { ($0.name, $0) })
     for name in [
-      "test_adaptive_ece", "test_accuracy_style_controlled", "test_nll_style_controlled",
-      "test_accuracy_style_only",
+      "test_folded_ece", "test_adaptive_ece", "test_accuracy_style_controlled",
+      "test_nll_style_controlled", "test_accuracy_style_only",
     ] {
       let figure = try #require(figures[name], "\(name)")
       let interval = try #require(figure.interval, "\(name)")
@@ -23,7 +23,7 @@ import Testing
     }
     // Either a temperature with all that it does, or none of it.
     let scaled = figures.keys.filter { $0.hasSuffix("_with_temperature") }
-    #expect(scaled.count == (figures["temperature"] == nil ? 0 : 4))
+    #expect(scaled.count == (figures["temperature"] == nil ? 0 : 5))
     let section = try #require(result.sections.first { $0.title.hasSuffix("held-out pairs") })
     let headings = section.blocks.compactMap { block -> String? in
       if case .heading(let text) = block { text } else { nil }

@@ -22,8 +22,7 @@ extension PreferenceAnalysis {
     if let temperature {
       sections.append(ReportSection("Temperature", temperatureBlocks(temperature)))
     }
-    let divided = slices.filter { $0.slices.count > 1 }
-    if !divided.isEmpty { sections.append(ReportSection("Slices", sliceBlocks(divided))) }
+    if !divided.isEmpty { sections.append(ReportSection("Slices", sliceBlocks)) }
     if let style { sections.append(ReportSection("Style", styleBlocks(style))) }
     return sections
   }
@@ -43,8 +42,17 @@ extension PreferenceAnalysis {
     ]
   }
 
-  /// Predicted against observed preference, and how many entries each bin has.
-  private var reliabilityCharts: [Chart] {
+  /// The model as it is and, where there is one, with the temperature, by name.
+  var calibrations: [(name: String, measured: MeasuredCalibration)] {
+    var found: [(name: String, measured: MeasuredCalibration)] = [("model", all)]
+    if let after = temperature?.after, let value = temperature?.fit.temperature {
+      found.append(("with temperature \(NumberText.short(value, digits: 3))", after))
+    }
+    return found
+  }
+
+  /// Predicted against observed preference.
+  func reliabilityChart(title: String) -> Chart {
     func points(_ measured: MeasuredCalibration) -> [Chart.Point] {
       measured.calibration.bins.filter { $0.count > 0 }.map { bin in
         let count = Double(bin.count)
@@ -55,25 +63,23 @@ extension PreferenceAnalysis {
           ).range, weight: count)
       }
     }
-    var series = [Chart.Series("model", points(all))]
-    var histograms = [histogram("model", all)]
-    if let after = temperature?.after, let value = temperature?.fit.temperature {
-      let name = "with temperature \(NumberText.short(value, digits: 3))"
-      series.append(Chart.Series(name, points(after)))
-      histograms.append(histogram(name, after))
-    }
-    return [
-      Chart(
-        "Reliability (ECE \(NumberText.fixed(all.calibration.ece, 3)))",
-        caption:
-          "Both orders of each pair; dots grow with the number of pairs. Bars: Wilson's 95 % "
-          + "interval of the pairs in a bin.",
-        x: .init("predicted preference", range: 0...1), y: .init("observed", range: 0...1),
-        .reliability(series)),
+    return Chart(
+      "\(title) (ECE \(NumberText.fixed(all.calibration.ece, 3)))",
+      caption:
+        "Both orders of each pair; dots grow with the number of pairs. Bars: Wilson's 95 % "
+        + "interval of the pairs in a bin.",
+      x: .init("predicted preference", range: 0...1), y: .init("observed", range: 0...1),
+      .reliability(calibrations.map { Chart.Series($0.name, points($0.measured)) }))
+  }
+
+  /// Predicted against observed preference, and how many entries each bin has.
+  private var reliabilityCharts: [Chart] {
+    [
+      reliabilityChart(title: "Reliability"),
       Chart(
         "Entries per bin", caption: "Both orders of each pair, so the figure is symmetric.",
         x: .init("predicted preference", range: 0...1), y: .init("entries"),
-        .histogram(histograms)),
+        .histogram(calibrations.map { histogram($0.name, $0.measured) })),
     ]
   }
 
@@ -117,11 +123,15 @@ extension PreferenceAnalysis {
     ]
   }
 
-  private func sliceBlocks(
-    _ divided: [(key: SliceKey, slices: [PreferenceSlice])]
-  ) -> [ReportBlock] {
+  /// The properties by which the pairs fall into more than one slice.
+  private var divided: [(key: SliceKey, slices: [PreferenceSlice])] {
+    slices.filter { $0.slices.count > 1 }
+  }
+
+  /// The figures of slices, a table for each property.
+  var sliceTables: [TextTable] {
     let metrics: [CalibrationMetric] = [.accuracy, .nll, .ece, .brier]
-    let tables = divided.map { key, slices in
+    return divided.map { key, slices in
       TextTable(
         title: "By \(key.title)", columns: ["slice", "pairs", "prompts"] + metrics.map(\.label),
         rows: slices.map { slice in
@@ -129,6 +139,9 @@ extension PreferenceAnalysis {
             + metrics.map(slice.measured.text)
         })
     }
+  }
+
+  private var sliceBlocks: [ReportBlock] {
     let charts = divided.map { key, slices in
       Chart(
         "Accuracy by \(key.title)",
@@ -140,7 +153,7 @@ extension PreferenceAnalysis {
               interval: $0.measured.intervals[.accuracy]?.range)
           }))
     }
-    return tables.map(ReportBlock.table) + [.charts(charts)]
+    return sliceTables.map(ReportBlock.table) + [.charts(charts)]
   }
 }
 

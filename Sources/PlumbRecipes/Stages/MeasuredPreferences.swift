@@ -27,14 +27,33 @@ struct MeasuredPreferences {
     var options = AnalysisOptions()
     options.resamples = 500
     options.seed = seed
-    analysis = PreferenceAnalysis(
-      try scored(pairs), validation: try scored(validation), options: options)
+    self.init(try scored(pairs), validation: try scored(validation), options: options)
   }
 
-  var figures: [Figure] {
-    [CalibrationMetric.accuracy, .nll, .brier, .ece, .adaptiveECE]
-      .map { figure("test_\($0.rawValue)", $0, of: analysis.all) } + sourceFigures
-      + temperatureFigures + styleFigures
+  /// Measures what a model has said already.
+  ///
+  /// - Parameters:
+  ///   - test: at least one pair.
+  ///   - validation: as above.
+  ///   - options: what to find out.
+  init(_ test: [ScoredPair], validation: [ScoredPair], options: AnalysisOptions) {
+    analysis = PreferenceAnalysis(test, validation: validation, options: options)
+  }
+
+  var figures: [Figure] { overallFigures + sourceFigures + temperatureFigures + styleFigures }
+
+  /// The same without those of single sources, named `MODEL/…`: for stages that train many models.
+  func figures(of model: String) -> [Figure] {
+    (overallFigures + temperatureFigures + styleFigures).map { figure in
+      var named = figure
+      named.name = "\(model)/\(figure.name)"
+      return named
+    }
+  }
+
+  private var overallFigures: [Figure] {
+    [CalibrationMetric.accuracy, .nll, .brier, .ece, .foldedECE, .adaptiveECE]
+      .map { figure("test_\($0.rawValue)", $0, of: analysis.all) }
   }
 
   private var sourceFigures: [Figure] {
@@ -56,7 +75,7 @@ struct MeasuredPreferences {
         "temperature", temperature, interval: effect.interval?.range,
         sampleSize: effect.validationPairs)
     ]
-      + [CalibrationMetric.nll, .brier, .ece, .adaptiveECE].map {
+      + [CalibrationMetric.nll, .brier, .ece, .foldedECE, .adaptiveECE].map {
         figure("test_\($0.rawValue)_with_temperature", $0, of: after)
       }
   }
