@@ -160,6 +160,17 @@ import Testing
     #expect(abs(found.accuracy - figure.value) < 1e-9)
     let html = try straight.text("report.html")
     #expect(html.contains("Learned embeddings") && html.contains("ceiling"))
+    // Both models stand in the tables of calibration and style, by the log-odds that the accuracy is of.
+    #expect(html.contains("Calibration of each model") && html.contains("Style of each model"))
+    for kind in ["bt", "gpm"] {
+      let model = "cyclic/without-list-\(kind)"
+      let accuracy = try #require(summary.figures["\(model)/test_accuracy"])
+      let own = try #require(summary.figures["cyclic/without-list/\(kind)_accuracy"])
+      #expect(abs(accuracy.value - own.value) < 1e-12 && accuracy.sampleSize == 24)
+      for name in ["ece", "folded_ece", "brier", "accuracy_style_controlled"] {
+        #expect(summary.figures["\(model)/test_\(name)"] != nil, "\(kind) \(name)")
+      }
+    }
 
     // Long enough for one of the two trainings.
     try runTinyWithStops(yaml, in: interrupted.url, polls: 12, fewerThan: 20)

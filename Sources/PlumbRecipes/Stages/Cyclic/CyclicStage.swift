@@ -1,5 +1,6 @@
 import Foundation
 import PlumbData
+import PlumbEvaluation
 import PlumbModels
 import PlumbPreferences
 import PlumbTensors
@@ -90,6 +91,8 @@ public struct CyclicConfiguration: StageConfiguration {
 /// The cyclic data sets of arXiv 2410.02197, §6.2 and Table 1, in small, on prompts and answers that
 /// training has not seen.
 struct CyclicStage: Stage {
+  static let revision = 2
+
   let configuration: CyclicConfiguration
 
   var inputs: [String] { [configuration.model] }
@@ -130,6 +133,12 @@ struct CyclicStage: Stage {
     }
     return CyclicReport(suites: suites, records: records, configuration: configuration)
       .result(stage: context.stage, seed: context.seed)
+      .adding(
+        MeasuredModels(
+          zip(cells, records).enumerated().map { index, found in
+            suites[index / configuration.models.count].predictions(
+              found.0.name, found.1, encoder: trainer.encoder)
+          }, seed: context.seed))
   }
 }
 
@@ -177,6 +186,28 @@ struct CyclicSuiteData {
           source: suite.name)
       }
     }
+  }
+
+  /// What is known of the pairs of a part, in the order of ``pairs(_:)``.
+  private func facts(_ part: String, encoder: ConversationEncoder) -> [PairFacts] {
+    (prompts[part] ?? []).flatMap { prompt in
+      edges.map { edge in
+        PairFacts(
+          PreferencePair(
+            id: "", source: suite.name, prompt: prompt.prompt,
+            chosen: prompt.responses[edge.winner], rejected: prompt.responses[edge.loser])
+        ) { encoder.response($0).count - 1 }
+      }
+    }
+  }
+
+  /// What one model of the suite said.
+  func predictions(
+    _ name: String, _ record: CyclicRecord, encoder: ConversationEncoder
+  ) -> MeasuredModels.Predictions {
+    .init(
+      name: name, test: .init(record.testLogOdds.flatMap { $0 }, facts("test", encoder: encoder)),
+      validation: .init(record.validationLogOdds, facts("validation", encoder: encoder)))
   }
 
   /// Writes the pairs of every part, so that any other stage or command can use them.

@@ -32,6 +32,8 @@ struct CyclicRecord: Codable {
   let testLogOdds: [[Double]]
   /// Embeddings of the answers to every test prompt; empty for scalar rewards.
   let embeddings: [PreferenceEmbeddings]
+  /// Log-odds of every decided validation pair by the weights that were kept.
+  var validationLogOdds: [Double]?
 
   /// The share of right test pairs, a tie counting half.
   var accuracy: Double {
@@ -191,8 +193,7 @@ struct CyclicTrainer {
     _ best: (loss: Double, step: Int)?, _ journal: MemoryJournal
   ) throws -> CyclicRecord {
     let validation = try PreferenceEvaluation(
-      model: model, pairs: suite.pairs("validation").map(\.group)
-    ).metrics
+      model: model, pairs: suite.pairs("validation").map(\.group))
     let test = suite.groups["test"] ?? []
     var embeddings: [PreferenceEmbeddings] = []
     let tables: [[[Double]]]
@@ -214,11 +215,12 @@ struct CyclicTrainer {
     return CyclicRecord(
       suite: suite.suite.name, kind: kind, parameters: layout.count,
       headParameters: heads.reduce(0) { $0 + $1.shape.count }, steps: journal.metrics.count,
-      validationLoss: best?.loss ?? validation.nll, validationAccuracy: validation.accuracy,
+      validationLoss: best?.loss ?? validation.metrics.nll,
+      validationAccuracy: validation.metrics.accuracy,
       course: smoothed(journal.series("accuracy"), points: 50).map {
         CyclicCourse(step: Int($0.x), accuracy: $0.y)
       },
       testLogOdds: tables.map { table in suite.edges.map { table[$0.winner][$0.loser] } },
-      embeddings: embeddings)
+      embeddings: embeddings, validationLogOdds: validation.logOdds)
   }
 }
