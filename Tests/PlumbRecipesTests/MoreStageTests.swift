@@ -93,6 +93,25 @@ extension [Figure] {
         #expect(model.head == .linear)
       }
     }
+    // Every training and every average has its calibration and style, fitted on validation pairs.
+    let names = ["top-1-just", "top-2-now", "multi-task", "more"].flatMap { name in
+      (1...2).map { "\(name)-seed\($0)" }
+    }
+    let averages = ["averaging-seed1", "averaging-seed2"]
+    for name in names + averages {
+      for figure in ["test_ece", "test_brier", "test_accuracy_style_controlled"] {
+        #expect(figures["more/\(name)/\(figure)"] != nil, "\(name)/\(figure)")
+      }
+    }
+    let section = try #require(summary.stages.last?.result.sections.last)
+    #expect(section.title == "Calibration and style of each model")
+    let tables = section.blocks.compactMap { block -> TextTable? in
+      if case .table(let table) = block { table } else { nil }
+    }
+    #expect(tables.count == 2 && tables.allSatisfy { $0.rows.count == 10 })
+    let isCrossFitted = tables.contains { $0.rows.joined().contains { $0.contains("†") } }
+    #expect(!isCrossFitted)
+
     // λ goes to metrics.jsonl, one mean per training of MORE.
     #expect(try folder.series("mean_lambda/just", "more").count == 2)
   }

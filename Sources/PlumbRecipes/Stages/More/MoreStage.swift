@@ -10,6 +10,8 @@ import PlumbTokenizers
 ///
 /// MORE, "Capturing the multiple sources of human preference without over-rewarding", arXiv 2312.07401.
 struct MoreStage: Stage {
+  static let revision = 2
+
   let configuration: MoreConfiguration
 
   var inputs: [String] { [configuration.model] + configuration.files }
@@ -33,6 +35,8 @@ struct MoreStage: Stage {
     let weights: [[Double]]
     /// The last validation loss that was the lowest, nats; nil without validation.
     let validationLoss: Double?
+    /// Log-odds on the validation pairs of every source, by the weights that were kept; [K] lists.
+    var validationLogOdds: [[Double]]?
   }
 
   func plan(_ context: PlanContext) throws -> StagePlan {
@@ -98,7 +102,7 @@ struct MoreStage: Stage {
     return MoreReport(
       results: results, sources: sources, configuration: configuration, stage: context.stage,
       seed: context.seed
-    ).result
+    ).result.adding(MeasuredModels(results.predictions(sources), seed: context.seed))
   }
 
   /// Every training: the single-source models also where only their average is asked for.
@@ -164,10 +168,13 @@ struct MoreStage: Stage {
     }
     for warning in trained.journal.warnings { context.warn("\(cell.name): \(warning)") }
     if configuration.keepModels { try trained.model.write(to: place.folder, encoder: encoder) }
+    func logOdds(_ pairs: [EncodedPair]) throws -> [Double] {
+      try PreferenceModel.reward(trained.model).logOdds(pairs: pairs.map(\.group))
+    }
     return Record(
-      logOdds: try sources.map { source in
-        try PreferenceModel.reward(trained.model).logOdds(pairs: source.test.map(\.group))
-      }, weights: weights, validationLoss: trained.best?.loss)
+      logOdds: try sources.map { try logOdds($0.test) }, weights: weights,
+      validationLoss: trained.best?.loss,
+      validationLogOdds: try sources.map { try logOdds($0.validation) })
   }
 
   /// Keeps so many test pairs of each source as the settings say, drawn at random.

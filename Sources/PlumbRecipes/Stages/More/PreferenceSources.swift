@@ -1,5 +1,6 @@
 import Foundation
 import PlumbData
+import PlumbEvaluation
 import PlumbPreferences
 import PlumbTokenizers
 
@@ -67,9 +68,10 @@ struct PreferenceSourceReader {
     var sources: [PreferenceSource] = []
     for configuration in configurations {
       let source = PreferenceSource(
-        name: configuration.name, train: try pairs(configuration.train, of: configuration),
-        validation: try pairs(configuration.validation, of: configuration),
-        test: try pairs(configuration.test, of: configuration))
+        name: configuration.name,
+        train: try pairs(configuration.train, of: configuration, withFacts: false),
+        validation: try pairs(configuration.validation, of: configuration, withFacts: true),
+        test: try pairs(configuration.test, of: configuration, withFacts: true))
       guard !source.train.isEmpty else {
         context.warn(
           "source '\(source.name)' is left out: no usable pair to train on in "
@@ -93,7 +95,7 @@ struct PreferenceSourceReader {
   }
 
   private func pairs(
-    _ files: [String], of configuration: PreferenceSourceConfiguration
+    _ files: [String], of configuration: PreferenceSourceConfiguration, withFacts: Bool
   ) throws -> [EncodedPair] {
     let examples = ExampleEncoder(encoder, limits: try TokenLimits(context: maxLength))
     var options = ReadOptions()
@@ -117,9 +119,21 @@ struct PreferenceSourceReader {
           group: PreferenceGroup(
             prompt: $0.prompt,
             responses: configuration.opposite ? $0.responses.reversed() : $0.responses),
-          source: label(rows[$0.example], configuration))
+          source: label(rows[$0.example], configuration),
+          facts: withFacts ? facts(rows[$0.example], of: configuration) : nil)
       }
     }
     return pairs
+  }
+
+  /// The pair belongs to the source that was configured, whoever in it made the choice.
+  private func facts(
+    _ row: PreferencePair, of configuration: PreferenceSourceConfiguration
+  ) -> PairFacts {
+    // Of the whole answers, however much of them the model reads.
+    var facts = PairFacts(row) { encoder.response($0).count - 1 }
+    facts.source = configuration.name
+    if configuration.opposite { (facts.chosen, facts.rejected) = (facts.rejected, facts.chosen) }
+    return facts
   }
 }

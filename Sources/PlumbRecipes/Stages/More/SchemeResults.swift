@@ -46,7 +46,7 @@ struct SchemeResults {
   }
 
   /// The log-odds of the mean reward: the mean of the models' log-odds.
-  private static func mean(_ models: [[[Double]]]) -> [[Double]] {
+  static func mean(_ models: [[[Double]]]) -> [[Double]] {
     guard let first = models.first else { return [] }
     return first.indices.map { source in
       first[source].indices.map { pair in
