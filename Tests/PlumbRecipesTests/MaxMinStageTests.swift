@@ -80,6 +80,26 @@ import Testing
     #expect(try #require(figures["max-min/least_rise_of_objective/seed1"]).value >= 0)
     #expect(summary.claims.count == 3 && summary.claims.allSatisfy(\.held))
 
+    // The mixture's row has the pairs of both sources, those of its models the pairs of their people.
+    func pairsAndHits(_ name: String) throws -> (pairs: Int, hits: Double) {
+      let figure = try #require(figures["max-min/\(name)"], "\(name)")
+      return (figure.sampleSize, figure.value * Double(figure.sampleSize))
+    }
+    for (model, key) in [
+      ("single-seed1", "single"), ("mixture-seed1", "mixture"), ("max-min-seed1", "minimum"),
+    ] {
+      let own = try pairsAndHits("\(model)/test_accuracy")
+      let parts = try ["polite", "blunt"].map { try pairsAndHits("\(key)/accuracy/\($0)") }
+      #expect(own.pairs == parts[0].pairs + parts[1].pairs, "\(model)")
+      expectClose(own.hits, parts[0].hits + parts[1].hits, absolute: 1e-6)
+    }
+    let whole = try pairsAndHits("mixture-seed1/test_accuracy")
+    let clusters = try (1...2).map {
+      try pairsAndHits("mixture-seed1/cluster-\($0)/test_accuracy")
+    }
+    #expect(clusters[0].pairs + clusters[1].pairs == whole.pairs)
+    expectClose(clusters[0].hits + clusters[1].hits, whole.hits, absolute: 1e-6)
+
     // The models that are listed judge together by the lowest normalised reward.
     let index = try #require(
       try RunFiles.read(

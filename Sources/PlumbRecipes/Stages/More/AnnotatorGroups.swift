@@ -17,6 +17,8 @@ struct AnnotatorGroups {
   let groups: [AnnotatorGroup]
   /// The group of every test pair, [sources] lists; nil for people of whom no training pair is known.
   let testGroups: [[Int?]]
+  /// The same of every validation pair.
+  let validationGroups: [[Int?]]
 
   /// Reads the sources and puts their pairs into groups.
   init(
@@ -52,9 +54,13 @@ struct AnnotatorGroups {
       }
     }
     self.groups = groups
-    testGroups = sources.enumerated().map { index, source in
-      source.test.map { places["\(index) \($0.source)"] }
+    func known(_ pairs: [[EncodedPair]]) -> [[Int?]] {
+      pairs.enumerated().map { index, pairs in
+        pairs.map { places["\(index) \($0.source)"] }
+      }
     }
+    testGroups = known(sources.map(\.test))
+    validationGroups = known(sources.map(\.validation))
     let unknown = testGroups.reduce(0) { $0 + $1.count { $0 == nil } }
     if unknown > 0 {
       context.warn(

@@ -9,6 +9,8 @@ import PlumbTokenizers
 ///
 /// MaxMin-RLHF, arXiv 2402.08925.
 struct MaxMinStage: Stage {
+  static let revision = 2
+
   let configuration: MaxMinConfiguration
 
   var inputs: [String] { [configuration.model] + configuration.files }
@@ -28,6 +30,9 @@ struct MaxMinStage: Stage {
     let rounds: [PreferenceMixture.Round]
     /// The round that was kept.
     let bestRound: Int
+    /// ``logOdds`` and ``minimum`` of the validation pairs, by the models that were kept.
+    var validationLogOdds: [[Double]]?
+    var validationMinimum: [[Double]]?
   }
 
   func plan(_ context: PlanContext) throws -> StagePlan {
@@ -71,11 +76,15 @@ struct MaxMinStage: Stage {
         isMixture: isMixture, encoder: encoder, place: place)
     }
     if configuration.keepModels { try writeIndex(seeds, to: context.directory) }
+    let measured = MeasuredModels(
+      zip(cells, records).flatMap { cell, record in
+        data.predictions(cell.0, seed: cell.1, record)
+      }, seed: context.seed)
     return MaxMinReport(
       data: data, single: records.enumerated().filter { $0.offset % 2 == 0 }.map(\.element),
       mixtures: records.enumerated().filter { $0.offset % 2 == 1 }.map(\.element),
       configuration: configuration, stage: context.stage, seed: context.seed
-    ).result
+    ).result.adding(measured)
   }
 
   /// Trains a mixture, or one model on all groups as a mixture of one cluster.
@@ -103,28 +112,50 @@ struct MaxMinStage: Stage {
         try model.write(to: folder, encoder: encoder)
       }
     }
-    let tests = data.sources.map { $0.test.map(\.group) }
-    var rewards: [[[[Float]]]] = []
-    for model in mixture.models {
-      rewards.append(try tests.map { try model.rawScores(groups: $0) })
-    }
-    func odds(_ cluster: Int, _ source: Int, _ pair: Int) -> Double {
-      Double(rewards[cluster][source][pair][0]) - Double(rewards[cluster][source][pair][1])
-    }
-    let clusters = mixture.models.indices
+    let test = try Judged(
+      mixture, data.sources.map(\.test), groups: data.testGroups, isMixture: isMixture)
+    let validation = try Judged(
+      mixture, data.sources.map(\.validation), groups: data.validationGroups,
+      isMixture: isMixture)
     return Record(
-      logOdds: data.testGroups.enumerated().map { source, groups in
+      logOdds: test.logOdds, minimum: test.minimum,
+      clusters: isMixture ? mixture.assignment.clusters : [], start: mixture.start,
+      rounds: isMixture ? mixture.rounds : [], bestRound: mixture.bestRound,
+      validationLogOdds: validation.logOdds, validationMinimum: validation.minimum)
+  }
+
+  /// What the models of a mixture say of some pairs, read once by each.
+  private struct Judged {
+    /// Under the cluster of the pair's group, [sources] lists.
+    let logOdds: [[Double]]
+    /// Of the lowest reward over the clusters; empty for a single model.
+    let minimum: [[Double]]
+
+    init(
+      _ mixture: PreferenceMixture, _ sources: [[EncodedPair]], groups: [[Int?]], isMixture: Bool
+    ) throws {
+      let pairs = sources.map { $0.map(\.group) }
+      var rewards: [[[[Float]]]] = []
+      for model in mixture.models {
+        rewards.append(try pairs.map { try model.rawScores(groups: $0) })
+      }
+      func odds(_ cluster: Int, _ source: Int, _ pair: Int) -> Double {
+        Double(rewards[cluster][source][pair][0]) - Double(rewards[cluster][source][pair][1])
+      }
+      let clusters = mixture.models.indices
+      logOdds = groups.enumerated().map { source, groups in
         groups.enumerated().map { pair, group in
           guard let group else {
             return clusters.reduce(0) { $0 + odds($1, source, pair) } / Double(clusters.count)
           }
           return odds(mixture.assignment.clusters[group], source, pair)
         }
-      },
-      minimum: !isMixture
+      }
+      minimum =
+        !isMixture
         ? []
-        : tests.indices.map { source in
-          tests[source].indices.map { pair in
+        : pairs.indices.map { source in
+          pairs[source].indices.map { pair in
             func least(_ side: Int) -> Double {
               clusters.map { cluster in
                 let raw = rewards[cluster][source][pair][side]
@@ -133,8 +164,8 @@ struct MaxMinStage: Stage {
             }
             return least(0) - least(1)
           }
-        }, clusters: isMixture ? mixture.assignment.clusters : [], start: mixture.start,
-      rounds: isMixture ? mixture.rounds : [], bestRound: mixture.bestRound)
+        }
+    }
   }
 
   private func writeIndex(_ seeds: [Int], to folder: URL) throws {
