@@ -130,6 +130,12 @@ import Testing
     #expect(figures.keys.count { $0.hasSuffix("/p_trend") } == 2 * (2 + 4))
     #expect(summary.claims.count == 2)
     #expect(summary.claims.allSatisfy { $0.paper?.contains("2505.10527") == true })
+    // Every training has its calibration and style, and is named as its folder.
+    let measured = figures.keys.filter { $0.hasSuffix("/test_ece") }.sorted()
+    let expected = ["1-run-1", "1-run-2", "2-run-1", "2-run-2"].map {
+      "preference-scaling/model-\($0)/test_ece"
+    }
+    #expect(measured == expected)
     // The larger model is a pretrained one, and learns what it is taught.
     let table = try #require(summary.stages.last?.result.tables.last)
     let rows = table.rows.filter { $0[0] == "subjective" }
@@ -190,6 +196,10 @@ import Testing
     #expect(with.value > without.value)
     #expect(try #require(figures["\(name)/nll_change"]).value < 0)
     #expect(summary.claims.contains { $0.name.contains("smallest set than for the largest") })
+    let measured = figures.keys.filter { $0.hasSuffix("/test_brier") }
+    #expect(measured.count == 8)
+    let html = try folder.text("straight/report.html")
+    #expect(html.contains("Calibration of each model") && html.contains("Style of each model"))
     let models = try keptModels("preference-finetune")
     #expect(models.count == 8)
     for run in 1...2 {

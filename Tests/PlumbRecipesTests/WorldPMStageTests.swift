@@ -95,6 +95,10 @@ import Testing
     #expect(found["\(reward)/style-normal/nll"]?.sampleSize == 24)
     let report = try folder.text("run/report.html")
     #expect(report.contains("Style grid") && report.contains("Accuracy by suite"))
+    for name in ["test_ece", "test_accuracy_style_controlled"] {
+      #expect(found["\(reward)/\(name)"] != nil, "\(name)")
+    }
+    #expect(found["\(reward)/temperature"] == nil)
 
     // The pairs of every task lie beside the figures, and measured from outside give the same ones.
     let stage = folder.url.appending(path: "run/stages/preference-suites")

@@ -9,6 +9,8 @@ import PlumbTokenizers
 struct EncodedSuites {
   /// Task, prompt and style of each test.
   let layout: SuiteLayout
+  /// Style and prompt of each test, its task as the source.
+  let facts: [PairFacts]
   /// Tests that were cut, and tests that were left out, by reason.
   let report: EncodingReport
   private let pairs: [PreferenceGroup]
@@ -43,6 +45,12 @@ struct EncodedSuites {
     }
     layout = SuiteLayout(
       tasks: tasks, taskOfRow: taskOfRow, promptOfRow: promptOfRow, stylesOfRow: styles)
+    facts = encoded.map { group in
+      // Of the whole answers, however much of them the model reads.
+      var facts = PairFacts(tests[group.example].pair) { encoder.response($0).count - 1 }
+      facts.source = tests[group.example].task
+      return facts
+    }
     self.report = report
     pairs = encoded.map { PreferenceGroup($0) }
     (groups, places) = Self.shared(pairs)

@@ -77,6 +77,8 @@ public struct PreferenceFinetuneConfiguration: StageConfiguration {
 ///
 /// WorldPM, arXiv 2505.10527, section 4 and Tables 2 and 8.
 struct PreferenceFinetuneStage: Stage {
+  static let revision = 2
+
   let configuration: PreferenceFinetuneConfiguration
 
   var inputs: [String] {
@@ -93,6 +95,8 @@ struct PreferenceFinetuneStage: Stage {
     var step: Int
     /// Log-odds of every test.
     var logOdds: [Float]
+    /// Log-odds of every validation pair, by the weights that were kept.
+    var validationLogOdds: [Float]?
   }
 
   /// One training.
@@ -174,13 +178,12 @@ struct PreferenceFinetuneStage: Stage {
     let counts = configuration.sizes.map { $0 == 0 ? train.count : $0 }
     let cells = self.cells
     let runner = CellRunner<Record>(context) { ["loss": $0.validation, "pairs": Double($0.pairs)] }
-    let records = try runner.run(
-      cells.map { cell in
-        GridCell(
-          "pairs-\(counts[cell.size])-run-\(cell.run + 1)-\(cell.hasBase ? "base" : "plain")",
-          units: counts[cell.size])
-      }
-    ) { index, progress in
+    let places = cells.map { cell in
+      GridCell(
+        "pairs-\(counts[cell.size])-run-\(cell.run + 1)-\(cell.hasBase ? "base" : "plain")",
+        units: counts[cell.size])
+    }
+    let records = try runner.run(places) { index, progress in
       let cell = cells[index]
       let seed = StableHash.of("run \(cell.run)", seed: context.seed)
       let start =
@@ -199,14 +202,23 @@ struct PreferenceFinetuneStage: Stage {
       if configuration.keepModels {
         try trained.model.write(to: progress.folder, encoder: encoder)
       }
+      let model = PreferenceModel.reward(trained.model)
       return Record(
         pairs: chosen.count, validation: trained.best?.loss ?? .nan,
         step: trained.best?.step ?? trained.steps,
-        logOdds: try tests.logOdds(.reward(trained.model)).map(Float.init))
+        logOdds: try tests.logOdds(model).map(Float.init),
+        validationLogOdds: try model.logOdds(pairs: validation.map(\.group)).map(Float.init))
     }
+    let validationFacts = validation.map(\.scoredFacts)
     return FinetuneReport(
       configuration: configuration, tests: tests.layout, counts: counts,
       records: Dictionary(uniqueKeysWithValues: zip(cells, records))
-    ).result()
+    ).result().adding(
+      MeasuredModels(
+        zip(places, records).map { place, record in
+          .init(
+            name: place.name, test: .init(record.logOdds.map(Double.init), tests.facts),
+            validation: .init(record.validationLogOdds?.map(Double.init), validationFacts))
+        }, seed: context.seed))
   }
 }

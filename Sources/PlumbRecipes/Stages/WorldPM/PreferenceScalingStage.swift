@@ -81,6 +81,8 @@ extension OptimizerConfiguration {
 ///
 /// WorldPM, arXiv 2505.10527, 3.2: one pass over the data, the test losses measured along the way.
 struct PreferenceScalingStage: Stage {
+  static let revision = 2
+
   let configuration: PreferenceScalingConfiguration
 
   var inputs: [String] {
@@ -96,6 +98,8 @@ struct PreferenceScalingStage: Stage {
     var logOdds: [[Float]]
     /// The loss on the validation pairs at every size; empty without such pairs.
     var validation: [Double]
+    /// Log-odds of every validation pair at the last size; nil without such pairs.
+    var validationLogOdds: [Float]?
   }
 
   func plan(_ context: PlanContext) throws -> StagePlan {
@@ -137,17 +141,24 @@ struct PreferenceScalingStage: Stage {
       prepared = data
       return try train(data, run: run, context: context, cell: cell)
     }
-    let encoded =
-      try prepared?.tests
+    // The last model's, whose tokenizer counts the lengths of the answers for all.
+    let shown =
+      try prepared
       ?? Prepared(
-        configuration, configuration.models.count - 1, context, tests: tests, needed: last
-      ).tests
+        configuration, configuration.models.count - 1, context, tests: tests, needed: last)
+    let validationFacts = shown.validation.map(\.scoredFacts)
     return ScalingReport(
-      configuration: configuration, tests: encoded.layout, seed: context.seed,
+      configuration: configuration, tests: shown.tests.layout, seed: context.seed,
       records: (0..<configuration.models.count).map { model in
         Array(records[(model * configuration.runs)..<((model + 1) * configuration.runs)])
       }
-    ).result()
+    ).result().adding(
+      MeasuredModels(
+        zip(cells, records).map { cell, record in
+          .init(
+            name: cell.name, test: .init(record.logOdds.last?.map(Double.init), shown.tests.facts),
+            validation: .init(record.validationLogOdds?.map(Double.init), validationFacts))
+        }, seed: context.seed))
   }
 
   private func size(of model: String, _ context: StageContext) throws -> Int {
@@ -182,6 +193,7 @@ struct PreferenceScalingStage: Stage {
       record.logOdds.append(try data.tests.logOdds(.reward(model)).map(Float.init))
       guard !data.validation.isEmpty else { return }
       let odds = try PreferenceModel.reward(model).logOdds(pairs: data.validation.map(\.group))
+      record.validationLogOdds = odds.map(Float.init)
       record.validation.append(odds.map(pairLoss).reduce(0, +) / Double(odds.count))
     }
     let trained = try trainer.train(fresh, steps: steps, report: cell.step) {

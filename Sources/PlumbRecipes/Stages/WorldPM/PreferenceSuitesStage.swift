@@ -36,6 +36,8 @@ public struct PreferenceSuitesConfiguration: StageConfiguration {
 /// WorldPM, arXiv 2505.10527, 3.1.3: the test loss is the Bradley-Terry loss of the pairs. The pairs
 /// of every task are written beside the figures; see `SuiteFiles`.
 struct PreferenceSuitesStage: Stage {
+  static let revision = 2
+
   let configuration: PreferenceSuitesConfiguration
 
   var inputs: [String] {
@@ -69,18 +71,23 @@ struct PreferenceSuitesStage: Stage {
     try SuiteFiles(pairs).write(to: context.directory)
     let subjects = try self.subjects(context)
     var found: [(subject: Subject, scores: MeasuredSuites)] = []
+    var predictions: [MeasuredModels.Predictions] = []
     for (index, subject) in subjects.enumerated() {
       try context.stopIfInterrupted()
       let tests = try suites(context, pairs, of: subject.reference, isFirst: index == 0)
       let model = try loadPreferenceModel(directory: context.artifact(subject.reference))
+      let logOdds = try tests.logOdds(model)
       found.append(
-        (
-          subject,
-          MeasuredSuites(tests.layout, logOdds: try tests.logOdds(model), seed: context.seed)
-        ))
+        (subject, MeasuredSuites(tests.layout, logOdds: logOdds, seed: context.seed)))
+      if subject.course == nil {
+        // Trained elsewhere, so there are no validation pairs to fit a temperature on.
+        predictions.append(
+          .init(name: subject.name, test: .init(logOdds, tests.facts), validation: []))
+      }
       context.progress(index + 1, of: subjects.count)
     }
     return SuiteReport(found).result(suites: configuration.suites)
+      .adding(MeasuredModels(predictions, seed: context.seed))
   }
 
   private func subjects(_ context: StageContext) throws -> [Subject] {
