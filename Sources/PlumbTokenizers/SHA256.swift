@@ -1,93 +1,43 @@
+import CKernels
+
 /// The Secure Hash Algorithm with 256 bits (FIPS 180-4), fed piece by piece.
-struct SHA256 {
-  private var state: [UInt32] = [
-    0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab,
-    0x5be0_cd19,
-  ]
-  private var block: [UInt8] = []
-  private var schedule = [UInt32](repeating: 0, count: 64)
-  private var length: UInt64 = 0
+///
+/// Swift's own hash is seeded anew in every process, and Foundation on Linux has none.
+package struct SHA256: Sendable {
+  private var hash = plumb_sha256()
 
-  /// Fractional parts of the cube roots of the first 64 primes.
-  private static let constants: [UInt32] = [
-    0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5, 0x3956_c25b, 0x59f1_11f1, 0x923f_82a4,
-    0xab1c_5ed5, 0xd807_aa98, 0x1283_5b01, 0x2431_85be, 0x550c_7dc3, 0x72be_5d74, 0x80de_b1fe,
-    0x9bdc_06a7, 0xc19b_f174, 0xe49b_69c1, 0xefbe_4786, 0x0fc1_9dc6, 0x240c_a1cc, 0x2de9_2c6f,
-    0x4a74_84aa, 0x5cb0_a9dc, 0x76f9_88da, 0x983e_5152, 0xa831_c66d, 0xb003_27c8, 0xbf59_7fc7,
-    0xc6e0_0bf3, 0xd5a7_9147, 0x06ca_6351, 0x1429_2967, 0x27b7_0a85, 0x2e1b_2138, 0x4d2c_6dfc,
-    0x5338_0d13, 0x650a_7354, 0x766a_0abb, 0x81c2_c92e, 0x9272_2c85, 0xa2bf_e8a1, 0xa81a_664b,
-    0xc24b_8b70, 0xc76c_51a3, 0xd192_e819, 0xd699_0624, 0xf40e_3585, 0x106a_a070, 0x19a4_c116,
-    0x1e37_6c08, 0x2748_774c, 0x34b0_bcb5, 0x391c_0cb3, 0x4ed8_aa4a, 0x5b9c_ca4f, 0x682e_6ff3,
-    0x748f_82ee, 0x78a5_636f, 0x84c8_7814, 0x8cc7_0208, 0x90be_fffa, 0xa450_6ceb, 0xbef9_a3f7,
-    0xc671_78f2,
-  ]
+  /// The hash of nothing yet.
+  package init() { plumb_sha256_start(&hash) }
 
-  mutating func update(_ bytes: some Sequence<UInt8>) {
-    for byte in bytes {
-      block.append(byte)
-      length += 8
-      if block.count == 64 { compress() }
-    }
+  /// Feeds bytes.
+  package mutating func update(_ bytes: UnsafeRawBufferPointer) {
+    plumb_sha256_add(&hash, bytes.baseAddress, bytes.count)
+  }
+
+  /// Feeds the UTF-8 of a text.
+  package mutating func update(_ text: String) {
+    var text = text
+    text.withUTF8 { update(UnsafeRawBufferPointer($0)) }
   }
 
   /// Feeds the length of a text and the text, so that no two lists of texts look alike.
   mutating func update(counted text: String) {
     update(text.utf8.count)
-    update(text.utf8)
+    update(text)
   }
 
   /// Feeds the eight bytes of `number`, lowest first.
   mutating func update(_ number: Int) {
-    update((0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) })
+    withUnsafeBytes(of: Int64(number).littleEndian) { update($0) }
   }
 
   /// The digest of everything fed, in 64 hexadecimal digits.
-  func hexadecimalDigest() -> String {
-    var copy = self
-    copy.update([0x80])
-    copy.length -= 8
-    let bits = copy.length
-    while copy.block.count != 56 { copy.update([0]) }
-    copy.update((0..<8).map { UInt8(truncatingIfNeeded: bits >> (56 - 8 * $0)) })
-    return copy.state.map { word in
-      let digits = String(word, radix: 16)
-      return String(repeating: "0", count: 8 - digits.count) + digits
+  package func hexadecimalDigest() -> String {
+    var digest = [UInt8](repeating: 0, count: 32)
+    withUnsafePointer(to: hash) { plumb_sha256_digest($0, &digest) }
+    return digest.map { byte in
+      let digits = String(byte, radix: 16)
+      return digits.count == 1 ? "0" + digits : digits
     }.joined()
-  }
-
-  private mutating func compress() {
-    for t in 0..<16 {
-      schedule[t] = block[4 * t..<4 * t + 4].reduce(0) { $0 << 8 | UInt32($1) }
-    }
-    for t in 16..<64 {
-      let s0 = Self.smallSigma(schedule[t - 15], 7, 18, 3)
-      let s1 = Self.smallSigma(schedule[t - 2], 17, 19, 10)
-      schedule[t] = schedule[t - 16] &+ s0 &+ schedule[t - 7] &+ s1
-    }
-    let constants = Self.constants
-    var (a, b, c, d) = (state[0], state[1], state[2], state[3])
-    var (e, f, g, h) = (state[4], state[5], state[6], state[7])
-    for t in 0..<64 {
-      let choice = (e & f) ^ (~e & g)
-      let first = h &+ Self.bigSigma(e, 6, 11, 25) &+ choice &+ constants[t] &+ schedule[t]
-      let majority = (a & b) ^ (a & c) ^ (b & c)
-      let second = Self.bigSigma(a, 2, 13, 22) &+ majority
-      (h, g, f, e) = (g, f, e, d &+ first)
-      (d, c, b, a) = (c, b, a, first &+ second)
-    }
-    for (index, value) in [a, b, c, d, e, f, g, h].enumerated() { state[index] &+= value }
-    block.removeAll(keepingCapacity: true)
-  }
-
-  private static func rotate(_ word: UInt32, _ count: UInt32) -> UInt32 {
-    word >> count | word << (32 - count)
-  }
-
-  private static func smallSigma(_ x: UInt32, _ i: UInt32, _ j: UInt32, _ k: UInt32) -> UInt32 {
-    rotate(x, i) ^ rotate(x, j) ^ (x >> k)
-  }
-
-  private static func bigSigma(_ x: UInt32, _ i: UInt32, _ j: UInt32, _ k: UInt32) -> UInt32 {
-    rotate(x, i) ^ rotate(x, j) ^ rotate(x, k)
   }
 }

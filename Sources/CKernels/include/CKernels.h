@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "decode.h"
+#include "sha256.h"
 
 // Worker threads (threads.c) -------------------------------------------------------------------
 
