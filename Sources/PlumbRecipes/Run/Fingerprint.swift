@@ -29,29 +29,15 @@ public struct Fingerprint: Sendable {
     var isFolder: ObjCBool = false
     let exists = FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder)
     guard exists, isFolder.boolValue else {
-      try addFile(url)
+      add(try FileDigests.digest(of: url))
       return
     }
     for path in try RunFiles.filesBelow(url) {
       add(path)
-      try addFile(url.appending(path: path))
+      add(try FileDigests.digest(of: url.appending(path: path)))
     }
     // What an adapter computes depends on its base as well.
     if AdapterFolder.isAdapter(url) { try add(contentsOf: AdapterFolder(url).base) }
-  }
-
-  private mutating func addFile(_ url: URL) throws {
-    do {
-      let file = try FileHandle(forReadingFrom: url)
-      defer { try? file.close() }
-      var content = SHA256()
-      while let chunk = try file.read(upToCount: 1 << 20), !chunk.isEmpty {
-        chunk.withUnsafeBytes { content.update($0) }
-      }
-      add(content.hexadecimalDigest())
-    } catch {
-      throw RunError.file(url, "read", error)
-    }
   }
 
   /// 64 hexadecimal digits.
