@@ -30,24 +30,59 @@ enum RunFiles {
 
   /// Writes a value as JSON with sorted keys; doubles in their shortest form.
   static func write(json value: some Encodable, to url: URL) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    encoder.nonConformingFloatEncodingStrategy = .convertToString(
-      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+    let encoder = encoder([.prettyPrinted])
     try write(try encoder.encode(value) + Data("\n".utf8), to: url)
   }
 
   /// Reads what `write(json:to:)` wrote; nil where there is no file.
   static func read<T: Decodable>(json type: T.Type, from url: URL) throws -> T? {
     guard let data = try? Data(contentsOf: url) else { return nil }
-    let decoder = JSONDecoder()
-    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     do {
       return try decoder.decode(type, from: data)
     } catch {
       throw RunError.damaged(path: url.relativePath, detail: "not readable: \(error)".oneLine)
     }
+  }
+
+  /// Writes one value a line as JSON with sorted keys, compressed as the file's name says.
+  static func write(lines values: [some Encodable], to url: URL) throws {
+    let encoder = encoder()
+    let writer = try LineWriter(to: url)
+    for value in values {
+      try writer.write(String(decoding: try encoder.encode(value), as: UTF8.self))
+    }
+    try writer.finish()
+  }
+
+  /// Reads what `write(lines:to:)` wrote, to the bit.
+  static func read<T: Decodable>(lines type: T.Type, from url: URL) throws -> [T] {
+    let decoder = decoder
+    var reader = try LineReader(contentsOf: url)
+    var values: [T] = []
+    while let line = try reader.next() {
+      do {
+        values.append(try decoder.decode(type, from: Data(line.bytes)))
+      } catch {
+        throw RunError.damaged(
+          path: url.relativePath, detail: "line \(line.number) is not readable: \(error)".oneLine)
+      }
+    }
+    return values
+  }
+
+  private static func encoder(_ formatting: JSONEncoder.OutputFormatting = []) -> JSONEncoder {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = formatting.union([.sortedKeys, .withoutEscapingSlashes])
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+    return encoder
+  }
+
+  private static var decoder: JSONDecoder {
+    let decoder = JSONDecoder()
+    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+    return decoder
   }
 
   static func createFolder(_ url: URL) throws {

@@ -122,46 +122,53 @@ struct CompareStage: Stage {
     var reference = baseline
     reference.parameters.isFrozen = true
 
-    let names = [configuration.baseline] + configuration.policies
-    var answers: [PolicyAnswers] = []
-    let steps = names.count + selections.count + 1 + others.count
-    for (index, name) in names.enumerated() {
-      try context.stopIfInterrupted()
+    let parts = ComparisonParts(
+      context: context,
+      contestants: contestants(context, prompts, reference, selections, encoder: encoder),
+      judges: ([judge] + others + (reward.map { [$0] } ?? [])).map(\.judge), encoder: encoder)
+    let (answers, verdicts) = try parts.run()
+    let comparison = PolicyComparison(
+      answers, judged: verdicts[0], rewarded: reward == nil ? nil : verdicts[1 + others.count],
+      judge: judge.judge.name, seed: context.seed)
+    try comparison.write(to: context.directory.appending(path: "answers.jsonl.zst"))
+    let heads =
+      [comparison.head]
+      + zip(others, verdicts.dropFirst()).map { other, judged in
+        HeadToHead(answers, judged: judged, judge: other.judge.name, seed: context.seed)
+      }
+    return try report(context, comparison, heads)
+  }
+
+  /// The baseline, the other policies, and those that choose among samples by `selections`.
+  private func contestants(
+    _ context: StageContext, _ prompts: [PolicyPrompt], _ reference: CausalLM,
+    _ selections: [RecipeJudge], encoder: ConversationEncoder
+  ) -> [ComparisonParts.Contestant] {
+    let options = configuration.sampling.options(seed: context.seed)
+    func load(_ name: String) throws -> CausalLM {
       let (policy, ownEncoder) = try loadPolicy(context, name)
       try ownEncoder.requireSame(as: encoder)
-      var buffer = try RolloutBuffer.sample(
-        policy: policy, prompts: prompts, encoder: encoder, count: configuration.responses,
-        options: configuration.sampling.options(seed: context.seed), origin: name)
-      buffer.recomputeLogprobs(policy: policy)
-      buffer.fillReferenceLogprobs(model: reference)
-      answers.append(PolicyAnswers(name: name, buffer: buffer))
-      context.progress(index + 1, of: steps)
+      return policy
     }
-    for (contestant, judge) in zip(configuration.bestOf, selections) {
-      try context.stopIfInterrupted()
-      let (policy, ownEncoder) = try loadPolicy(context, contestant.policy)
-      try ownEncoder.requireSame(as: encoder)
-      answers.append(
+    let sampling = ([configuration.baseline] + configuration.policies).map { name in
+      ComparisonParts.Contestant(name: name) {
+        let policy = try load(name)
+        var buffer = try RolloutBuffer.sample(
+          policy: policy, prompts: prompts, encoder: encoder, count: configuration.responses,
+          options: options, origin: name)
+        buffer.recomputeLogprobs(policy: policy)
+        buffer.fillReferenceLogprobs(model: reference)
+        return PolicyAnswers(name: name, buffer: buffer)
+      }
+    }
+    let choosing = zip(configuration.bestOf, selections).map { contestant, judge in
+      ComparisonParts.Contestant(name: contestant.title, samples: contestant.n) {
         try contestant.answers(
-          policy: policy, to: prompts, reference: reference, judge: judge.judge, encoder: encoder,
-          count: configuration.responses,
-          options: configuration.sampling.options(seed: context.seed)))
-      context.progress(answers.count, of: steps)
+          policy: try load(contestant.policy), to: prompts, reference: reference,
+          judge: judge.judge, encoder: encoder, count: configuration.responses, options: options)
+      }
     }
-    let comparison = try PolicyComparison(
-      answers, judge: judge.judge, reward: reward?.judge, encoder: encoder, seed: context.seed)
-    try comparison.write(to: context.directory.appending(path: "answers.jsonl.zst"))
-    context.progress(answers.count + 1, of: steps)
-    var heads = [comparison.head]
-    for other in others {
-      try context.stopIfInterrupted()
-      heads.append(
-        HeadToHead(
-          answers, judged: try PolicyComparison.judgements(answers, other.judge, encoder),
-          judge: other.judge.name, seed: context.seed))
-      context.progress(answers.count + heads.count, of: steps)
-    }
-    return try report(context, comparison, heads)
+    return sampling + choosing
   }
 
   private func report(

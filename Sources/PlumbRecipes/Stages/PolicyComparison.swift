@@ -1,5 +1,4 @@
 import Foundation
-import PlumbCheckpoints
 import PlumbEvaluation
 import PlumbPreferences
 import PlumbRollouts
@@ -44,40 +43,27 @@ struct PolicyComparison {
   let head: HeadToHead
   private let seed: UInt64
 
+  /// Counts verdicts.
+  ///
+  /// - Parameters:
+  ///   - answers: of each policy to the same prompts, the baseline first.
+  ///   - judged: one judgement per prompt over the answers of all policies, in their order.
+  ///   - rewarded: the same of the optimisers' reward model, if there is one.
+  ///   - judge: the judge's name.
+  ///   - seed: of the bootstraps.
   init(
-    _ answers: [PolicyAnswers], judge: any Judge, reward: (any Judge)?,
-    encoder: ConversationEncoder, seed: UInt64
-  ) throws {
+    _ answers: [PolicyAnswers], judged: [Judgement], rewarded: [Judgement]?, judge: String,
+    seed: UInt64
+  ) {
     self.answers = answers
     self.seed = seed
-    let judged = try Self.judgements(answers, judge, encoder)
     scores = Self.scores(judged, answers)
-    rewards = try reward.flatMap {
-      Self.scores(try Self.judgements(answers, $0, encoder), answers)
-    }
-    head = HeadToHead(answers, judged: judged, judge: judge.name, seed: seed)
+    rewards = rewarded.flatMap { Self.scores($0, answers) }
+    head = HeadToHead(answers, judged: judged, judge: judge, seed: seed)
   }
 
   /// Win rate of policy i over policy j, [P][P].
   private var rates: [[WinRate]] { head.rates }
-
-  /// One judgement per prompt over the answers of all policies at once, so that equal answers tie.
-  static func judgements(
-    _ answers: [PolicyAnswers], _ judge: any Judge, _ encoder: ConversationEncoder
-  ) throws -> [Judgement] {
-    guard let first = answers.first else { return [] }
-    let groups = first.buffer.groups.indices.map { index in
-      let prompt = first.buffer.groups[index]
-      var group = JudgeGroup(
-        prompt: prompt.prompt, promptTokens: prompt.promptTokens,
-        sampled: answers.flatMap { $0.buffer.groups[index].responses.map(\.tokens) },
-        encoder: encoder)
-      group.id = prompt.id
-      group.answer = prompt.answer
-      return group
-    }
-    return try judge.judge(groups: groups)
-  }
 
   private static func scores(
     _ judged: [Judgement], _ answers: [PolicyAnswers]
@@ -219,20 +205,14 @@ struct PolicyComparison {
       let responses: [String]
       let scores: [Double]?
     }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    var lines: [String] = []
-    for index in 0..<promptCount {
-      for (policy, own) in answers.enumerated() {
+    let lines = (0..<promptCount).flatMap { index in
+      answers.enumerated().map { policy, own in
         let group = own.buffer.groups[index]
-        let line = Line(
+        return Line(
           id: group.id, policy: own.name, prompt: group.prompt,
           responses: group.responses.map(\.text), scores: scores?[policy][index])
-        lines.append(String(decoding: try encoder.encode(line), as: UTF8.self))
       }
     }
-    let writer = try LineWriter(to: url)
-    for line in lines { try writer.write(line) }
-    try writer.finish()
+    try RunFiles.write(lines: lines, to: url)
   }
 }

@@ -42,7 +42,7 @@ struct CellRunner<Record: Codable> {
   func run(_ cells: [GridCell], work: (Int, CellContext) throws -> Record) throws -> [Record] {
     precondition(
       Set(cells.map(\.name)).count == cells.count, "CellRunner: expected different names of cells")
-    let kept = KeptFolder("cells", of: context)
+    let kept = KeptFolder.cells(of: context)
     var records: [Record] = []
     _ = try context.resume { checkpoint in
       records = try load(checkpoint, cells)

@@ -13,6 +13,9 @@ struct KeptFolder {
     url = context.directory.appending(path: name, directoryHint: .isDirectory)
   }
 
+  /// `cells`, with a folder for each cell of the stage that writes one; see ``CellRunner``.
+  static func cells(of context: StageContext) -> KeptFolder { KeptFolder("cells", of: context) }
+
   /// Puts the folder's files into a checkpoint that is being written.
   func save(into checkpoint: URL) throws {
     try Self.link(url, to: checkpoint.appending(path: url.lastPathComponent))

@@ -33,7 +33,7 @@ public struct BestOfPolicy: ConfigurationSection {
 }
 
 /// How far choosing the best of n takes a policy from itself.
-struct SelectionDivergence {
+struct SelectionDivergence: Codable {
   /// Estimated on the samples of each answer, nats, prompt by prompt; see ``bestOfNDivergence(_:)``.
   let estimates: [[Double]]
   /// The most that it can be, nats; see ``bestOfNDivergenceBound(_:)``.
