@@ -353,6 +353,10 @@ import Testing
     let judged = Double(320 + min(prompts, 128))
     #expect(figures["ppo/judged_responses"]?.value == judged)
     #expect(figures["dpo/judged_responses"] == nil)
+    // The held-out judge saw rounds 1, 2, 3, 5 and 10 of PPO, and 1, 2, 3, 5 and 8 of GPO.
+    #expect(figures["ppo/watched_responses"]?.value == 5 * 32)
+    #expect(figures["gpo/watched_responses"]?.value == 5 * 16 * 4)
+    #expect(figures["dpo/watched_responses"] == nil)
     let report = try String(
       contentsOf: world.directory.appending(path: "report.html"), encoding: .utf8)
     for text in [

@@ -55,6 +55,7 @@ import Testing
       [[0, 2], [0, 2]], [[8, 12], [8, 12]], isBaseline: true, state: &state)
     #expect(start.metrics["held_out/divergence"] == 0)
     #expect(start.metrics["held_out/score"] == 10)
+    #expect(start.metrics["held_out/responses"] == 4)
     let later = try compare([[3, 5], [3, 5]], [[10, 12], [10, 12]], state: &state)
     #expect(abs((later.values["divergence"] ?? 0) - (3 - 0.5)) < 1e-12)
     #expect(later.metrics["held_out/divergence"] == later.values["divergence"])
@@ -79,6 +80,7 @@ import Testing
       state: &state)
     #expect(found.values["divergence"] == nil && found.metrics["held_out/score"] == nil)
     #expect((found.metrics["held_out/agreement"] ?? 0) > 0.9)
+    #expect(found.metrics["held_out/responses"] == 6)
   }
 
   @Test func oneResponseAPromptIsComparedAcrossPrompts() throws {

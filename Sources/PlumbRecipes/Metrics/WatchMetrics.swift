@@ -34,6 +34,11 @@ extension MetricTable {
       "Mean score of the held-out judge, in rounds that it judges; absent where it gives preferences only."
     ),
     MetricEntry(
+      "held_out/responses", unit: "responses", over: "sum over the round", mask: "all responses",
+      .neither, trl: .none("no held-out judge"), stages: onlineStages,
+      "Responses that the held-out judge was asked about, in rounds that it judges; `judge/responses` does not count them."
+    ),
+    MetricEntry(
       "held_out/agreement", over: "responses of the round",
       mask: "each response less the mean of its prompt, where there are two or more", .higher,
       trl: .none("no held-out judge"), stages: onlineStages,

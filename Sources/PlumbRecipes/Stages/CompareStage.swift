@@ -78,7 +78,7 @@ public struct CompareConfiguration: StageConfiguration {
 
 /// Answers the same held-out prompts with every policy and lets a held-out judge compare them.
 struct CompareStage: Stage {
-  static let revision = 3
+  static let revision = 4
 
   let configuration: CompareConfiguration
 

@@ -15,6 +15,9 @@ struct PolicyCosts {
   let optimizerSteps: Int?
   /// Responses that its judge was asked about; nil for a stage without a judge.
   let judged: Int?
+  /// Responses that a held-out judge was asked about while the stage ran, which taught it nothing; nil
+  /// where none watched.
+  let watched: Int?
   /// Seconds of wall-clock time; differs from run to run, so it enters no figure.
   let seconds: Double?
 
@@ -43,6 +46,7 @@ struct PolicyCosts {
     trained = sampled == nil ? read : sum("train/tokens")
     optimizerSteps = sum("optimizer_steps")
     judged = sum("judge/responses")
+    watched = sum("held_out/responses")
   }
 
   /// A contestant that trains nothing and chooses each of its answers among n.
@@ -51,6 +55,7 @@ struct PolicyCosts {
     steps = 0
     (sampled, trained, optimizerSteps) = (nil, nil, nil)
     judged = answers * contestant.n
+    watched = nil
     seconds = nil
   }
 
@@ -59,6 +64,7 @@ struct PolicyCosts {
     [
       ("sampled_tokens", sampled, "tokens"), ("training_tokens", trained, "tokens"),
       ("optimizer_steps", optimizerSteps, "steps"), ("judged_responses", judged, "responses"),
+      ("watched_responses", watched, "responses"),
     ].compactMap { figure, count, unit in
       count.map { Figure("\(name)/\(figure)", Double($0), unit: unit, sampleSize: steps) }
     }
@@ -70,8 +76,8 @@ struct PolicyCosts {
     return TextTable(
       title: "What each policy cost on this machine",
       columns: [
-        "policy", "rounds or steps", "judged responses", "sampled tokens", "optimizer steps",
-        "tokens trained on", "time",
+        "policy", "rounds or steps", "judged responses", "by the held-out judge", "sampled tokens",
+        "optimizer steps", "tokens trained on", "time",
       ],
       rows: costs.map(\.cells))
   }
@@ -79,7 +85,7 @@ struct PolicyCosts {
   private var cells: [String] {
     func text(_ count: Int?) -> String { count.map { NumberText.grouped($0) } ?? "–" }
     return [
-      name, steps > 0 ? NumberText.grouped(steps) : "–", text(judged), text(sampled),
+      name, steps > 0 ? NumberText.grouped(steps) : "–", text(judged), text(watched), text(sampled),
       text(optimizerSteps), text(trained), seconds.map { NumberText.duration($0) } ?? "–",
     ]
   }

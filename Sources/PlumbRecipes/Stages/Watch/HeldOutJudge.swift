@@ -40,7 +40,7 @@ struct HeldOutJudge {
     var copy = buffer
     try copy.judge(by: judge, encoder: encoder)
     var values: [String: Double] = [:]
-    var metrics: [String: Double] = [:]
+    var metrics = ["held_out/responses": Double(buffer.responseCount)]
     if copy.hasScores {
       let own = scores(copy)
       metrics["held_out/score"] = own.reduce(0, +) / Double(max(1, own.count))
