@@ -145,7 +145,8 @@ enum OnlineOptimiser: String, CaseIterable, Sendable, CustomTestStringConvertibl
     }
   }
 
-  /// Without `preference_reward` a judge that compares has no scores, which the error says.
+  /// Without `preference_reward` a judge that compares has no scores, which the error says before anything is
+  /// sampled.
   @Test(arguments: OnlineOptimiser.allCases.filter(\.needsScores), [true, false])
   func preferencesAloneAreRefusedWhereScoresAreNeeded(
     _ optimiser: OnlineOptimiser, _ isNormalised: Bool
@@ -153,9 +154,11 @@ enum OnlineOptimiser: String, CaseIterable, Sendable, CustomTestStringConvertibl
     let (world, folder) = (try TinyWorld.shared(), try TemporaryFolder())
     let yaml = optimiser.yaml(
       world, judge: "'\(world("preference"))'", ", normalize_rewards: \(isNormalised)")
-    let error = #expect(throws: PreferenceError.self) { try runTiny(yaml, in: folder.url) }
+    let error = #expect(throws: RunError.self) { try runTiny(yaml, in: folder.url) }
     let text = "\(try #require(error))"
+    #expect(text.contains("expected a judge that scores each response"), "\(text)")
     #expect(text.contains("preference_reward: opponents"), "\(text)")
+    #expect(!folder.exists("stages/\(optimiser.kind)/checkpoints"))
   }
 
   /// One response has no opponents: the recipe is refused before anything is sampled.

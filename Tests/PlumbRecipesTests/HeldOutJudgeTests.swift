@@ -111,7 +111,9 @@ import Testing
     for (heldOut, training) in [(one, both), (both, one)] {
       var watch = WatchConfiguration()
       watch.heldOut = heldOut
-      #expect(throws: ConfigurationProblem.self) { try watch.requireHeldOut(from: training) }
+      #expect(throws: ConfigurationProblem.self) {
+        try watch.requireHeldOut(from: training, responses: 2)
+      }
     }
   }
 
@@ -119,9 +121,30 @@ import Testing
     var watch = WatchConfiguration()
     watch.heldOut = JudgeChoice(model: "reward")
     #expect(throws: ConfigurationProblem.self) {
-      try watch.requireHeldOut(from: JudgeChoice(model: "reward"))
+      try watch.requireHeldOut(from: JudgeChoice(model: "reward"), responses: 2)
     }
-    #expect(throws: Never.self) { try watch.requireHeldOut(from: JudgeChoice(model: "other")) }
+    #expect(throws: Never.self) {
+      try watch.requireHeldOut(from: JudgeChoice(model: "other"), responses: 1)
+    }
     #expect(watch.inputs == ["reward"] && WatchConfiguration().inputs.isEmpty)
+  }
+
+  /// `preference_reward` of one response has no others to be preferred to; the recipe is refused as it is read.
+  @Test func aJudgeThatNeedsOpponentsNeedsTwoResponses() throws {
+    var preference = ModelJudgeConfiguration()
+    (preference.model, preference.preferenceReward) = ("preference", .opponents)
+    var ensemble = EnsembleJudgeConfiguration()
+    ensemble.ensemble = [JudgeChoice(model: "other"), JudgeChoice(.model(preference))]
+    for judge in [JudgeChoice(.model(preference)), JudgeChoice(.ensemble(ensemble))] {
+      var watch = WatchConfiguration()
+      watch.heldOut = judge
+      let problem = #expect(throws: ConfigurationProblem.self) {
+        try watch.requireHeldOut(from: JudgeChoice(model: "reward"), responses: 1)
+      }
+      #expect(problem?.field == "watch.held_out" && problem?.found == judge.summary)
+      #expect(throws: Never.self) {
+        try watch.requireHeldOut(from: JudgeChoice(model: "reward"), responses: 2)
+      }
+    }
   }
 }

@@ -176,6 +176,71 @@ import Testing
       contains: ["expected prompts that leave room", "too long"])
   }
 
+  /// A judge of preferences says nothing of one response: told at the start, before anything is sampled.
+  @Test func aHeldOutJudgeOfPreferencesNeedsTwoResponses() throws {
+    let (world, folder) = (try TinyWorld.shared(), try TemporaryFolder())
+    func stage(_ more: String, held: String) -> String {
+      """
+      ppo: {policy: '\(world("sft"))', reward: '\(world("reward"))', updates: 1, prompts_per_update: 4,
+          prompts: ['\(world("data/prompts.train.jsonl.zst"))'], watch: {held_out: \(held)},
+          normalize_rewards: false, sampling: {max_new_tokens: 4}\(more)}
+      """
+    }
+    let bare = "'\(world("preference"))'"
+    expect(
+      try refusal(stage("", held: bare), in: folder),
+      contains: [
+        "stages.ppo: '\(world("preference"))'", "expected as watch.held_out a judge with scores",
+        "found one that gives preferences only, and one response to a prompt",
+      ])
+    let wrote = folder.exists("run/stages/ppo/watch") || folder.exists("run/stages/ppo/checkpoints")
+    #expect(!wrote)
+    let scoring = "{model: \(bare), preference_reward: opponents}"
+    expect(
+      try refusal(stage("", held: scoring)),
+      contains: [
+        "watch.held_out: expected no preference_reward where the stage samples one response",
+        world("preference"),
+      ])
+    for held in [bare, scoring] {
+      let two = try TemporaryFolder()
+      try runTiny(
+        "name: two\nseed: 1\nthreads: 2\nstages:\n  "
+          + stage(", responses_per_prompt: 2", held: held), in: two.url)
+      #expect(try two.series("held_out/responses", "ppo") == [8])
+    }
+  }
+
+  /// One member of preferences leaves an ensemble without scores: refused before anything is sampled, as are
+  /// single judges in `AnyJudgeTests`.
+  @Test func anEnsembleWithoutScoresIsRefusedAtTheStart() throws {
+    let world = try TinyWorld.shared()
+    let bare = "'\(world("preference"))'"
+    expect(
+      try refusal(
+        """
+        ppo: {policy: '\(world("sft"))', updates: 1, responses_per_prompt: 2,
+            reward: {ensemble: [\(bare), {rule: regex, pattern: '^please'}]},
+            prompts: ['\(world("data/prompts.train.jsonl.zst"))']}
+        """),
+      contains: [
+        "stages.ppo: 'mean of ", "expected a judge that scores each response",
+        "found one that gives preferences only",
+      ])
+    // Whoever learns from preferences may have such a judge, but not the lowest score of it.
+    expect(
+      try refusal(
+        """
+        gpo: {policy: '\(world("sft"))', iterations: 1,
+            judge: {ensemble: [{rule: regex, pattern: '^please'}, \(bare)], combine: minimum},
+            prompts: ['\(world("data/prompts.train.jsonl.zst"))']}
+        """),
+      contains: [
+        "stages.gpo: '\(world("preference"))': expected scores, of which the lowest counts",
+        "found a judge that gives preferences only",
+      ])
+  }
+
   private final class Warnings: RunObserver {
     var texts: [String] = []
     func receive(_ event: RunEvent) {

@@ -93,7 +93,7 @@ struct WatchedStage: Stage {
 
   func run(_ context: StageContext) throws -> StageResult {
     var watch = try RolloutWatch(
-      configuration.watch, updates: configuration.updates, context: context,
+      configuration.watch, updates: configuration.updates, responses: 2, context: context,
       encoder: try Self.encoder())
     let first = try context.resume { try watch.load(from: $0) }
     for update in first..<configuration.updates + 1 {

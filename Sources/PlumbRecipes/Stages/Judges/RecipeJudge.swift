@@ -8,21 +8,26 @@ struct RecipeJudge {
   let judge: any Judge
   /// The models that read prompts and responses: both must fit into their contexts.
   let readers: [DecoderConfiguration]
+  /// Whether each response gets a score, or preferences between responses are all that there is; nil where
+  /// only the answers tell, as of an endpoint.
+  let givesScores: Bool?
 }
 
 /// Loads what a recipe chose as a judge of a policy with this encoder.
 ///
-/// - Throws: where a model and the policy have other tokenizers or templates, naming both.
+/// - Throws: where a model and the policy have other tokenizers or templates, naming both, or where the lowest
+///   score is wanted of a judge that has only preferences.
 func recipeJudge(
   _ choice: JudgeChoice, context: StageContext, policy: ConversationEncoder
 ) throws -> RecipeJudge {
   let plain = try plainJudge(choice, context: context, policy: policy)
-  var judge = plain.judge
+  var (judge, givesScores) = (plain.judge, plain.givesScores)
   if let measure = choice.handling.preferenceReward.measure {
     judge = OpponentRewardJudge(judge, measure: measure)
+    givesScores = true
   }
   if choice.handling.onFailure == .skip { judge = SkippingJudge(judge) }
-  return RecipeJudge(judge: judge, readers: plain.readers)
+  return RecipeJudge(judge: judge, readers: plain.readers, givesScores: givesScores)
 }
 
 private func plainJudge(
@@ -31,21 +36,33 @@ private func plainJudge(
   switch choice.form {
   case .model(let configuration):
     let (judge, reader) = try modelJudge(context, configuration.model, policy: policy)
-    return RecipeJudge(judge: judge, readers: [reader])
+    // The other kinds of model compare.
+    return RecipeJudge(judge: judge, readers: [reader], givesScores: judge is RewardModelJudge)
   case .rule(let configuration):
-    return RecipeJudge(judge: try configuration.judge(ending: policy.scoredEnd.count), readers: [])
+    return RecipeJudge(
+      judge: try configuration.judge(ending: policy.scoredEnd.count), readers: [], givesScores: true
+    )
   case .ensemble(let configuration):
     let members = try configuration.ensemble.map {
       try recipeJudge($0, context: context, policy: policy)
     }
+    let scored = members.map(\.givesScores)
+    if configuration.combine == .minimum, let member = scored.firstIndex(of: false) {
+      throw RunError.wrongModel(
+        stage: context.stage, model: configuration.ensemble[member].summary,
+        expected: "scores, of which the lowest counts, or 'preference_reward: opponents' beside it",
+        found: "a judge that gives preferences only")
+    }
     let judge = CombinedJudge(
       members.map(\.judge), rule: configuration.combine,
       weights: configuration.weights.isEmpty ? nil : configuration.weights, name: choice.summary)
-    return RecipeJudge(judge: judge, readers: members.flatMap(\.readers))
+    return RecipeJudge(
+      judge: judge, readers: members.flatMap(\.readers),
+      givesScores: scored.contains(false) ? false : scored.contains(nil) ? nil : true)
   case .endpoint(let configuration):
     let address = try EndpointAddress(
       configuration.endpoint, allowsRemote: configuration.allowRemote)
     return RecipeJudge(
-      judge: EndpointJudge(address, options: configuration.options), readers: [])
+      judge: EndpointJudge(address, options: configuration.options), readers: [], givesScores: nil)
   }
 }

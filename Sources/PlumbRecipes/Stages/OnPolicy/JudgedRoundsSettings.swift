@@ -23,8 +23,8 @@ public struct JudgedRoundsSettings: InlineSection, SharingSettings {
   public func validate() throws {
     try settings.validate()
     try judge.validate("judge")
-    try settings.watch.requireHeldOut(from: judge)
     try require("responses", (2...1000).contains(responses), "an integer from 2 to 1000", responses)
+    try settings.watch.requireHeldOut(from: judge, responses: responses)
     for (name, value) in [
       ("iterations", iterations), ("prompts_per_iteration", promptsPerIteration),
       ("micro_batch_tokens", microBatchTokens),
@@ -38,7 +38,7 @@ extension JudgedRoundsSettings {
 
   /// Policy, judge, watch and prompts.
   func start(_ context: StageContext) throws -> OnPolicyStart {
-    try OnPolicyStart(context, settings, judge: judge, rounds: iterations)
+    try OnPolicyStart(context, settings, judge: judge, rounds: iterations, responses: responses)
   }
 
   /// The rounds of the stage.

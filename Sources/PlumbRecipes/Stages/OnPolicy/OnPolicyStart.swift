@@ -23,15 +23,27 @@ struct OnPolicyStart {
   ///   - settings: policy, prompts and watch, as the recipe names them.
   ///   - choice: of the judge.
   ///   - rounds: of the stage.
+  ///   - responses: to each prompt, K.
+  ///   - needsScores: whether the stage learns from one number per response.
+  /// - Throws: `RunError.wrongModel` for a judge of preferences where scores are needed, or, as held-out
+  ///   judge, where there is one response to a prompt; else what loading throws.
   init(
     _ context: StageContext, _ settings: OnlineTrainingSettings, judge choice: JudgeChoice,
-    rounds: Int
+    rounds: Int, responses: Int, needsScores: Bool = false
   ) throws {
     self.context = context
     (policy, encoder) = try loadPolicy(context, settings.policy, adapter: settings.lora)
     let found = try recipeJudge(choice, context: context, policy: encoder)
+    // Now, and not after the first round was sampled.
+    if needsScores, found.givesScores == false {
+      throw RunError.wrongModel(
+        stage: context.stage, model: choice.summary,
+        expected: "a judge that scores each response, or 'preference_reward: opponents' beside it",
+        found: "one that gives preferences only")
+    }
     judge = found.judge
-    watch = try RolloutWatch(settings.watch, updates: rounds, context: context, encoder: encoder)
+    watch = try RolloutWatch(
+      settings.watch, updates: rounds, responses: responses, context: context, encoder: encoder)
     prompts = try policyPrompts(
       context, settings.prompts, encoder: encoder,
       models: [policy.configuration] + found.readers + watch.readers,

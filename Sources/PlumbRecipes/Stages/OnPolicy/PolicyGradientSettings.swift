@@ -60,7 +60,6 @@ public struct PolicyGradientSettings: InlineSection, SharingSettings {
   public func validate() throws {
     try settings.validate()
     try reward.validate("reward")
-    try settings.watch.requireHeldOut(from: reward)
     for (name, value) in [
       ("updates", updates), ("prompts_per_update", promptsPerUpdate),
       ("responses_per_prompt", responsesPerPrompt), ("minibatches", minibatches),
@@ -68,6 +67,7 @@ public struct PolicyGradientSettings: InlineSection, SharingSettings {
     try require(
       "responses_per_prompt", responsesPerPrompt >= 2 || !reward.needsOpponents,
       "at least 2 where preference_reward compares the responses to a prompt", responsesPerPrompt)
+    try settings.watch.requireHeldOut(from: reward, responses: responsesPerPrompt)
     for (name, value) in [
       ("kl_coefficient", klCoefficient), ("max_policy_kl", maxPolicyKL),
       ("entropy_coefficient", entropyCoefficient), ("clip_higher", clipHigher),
@@ -102,7 +102,9 @@ extension PolicyGradientSettings {
 
   /// Policy, judge, watch and prompts.
   func start(_ context: StageContext) throws -> OnPolicyStart {
-    try OnPolicyStart(context, settings, judge: reward, rounds: updates)
+    try OnPolicyStart(
+      context, settings, judge: reward, rounds: updates, responses: responsesPerPrompt,
+      needsScores: true)
   }
 
   /// The rounds of the stage.

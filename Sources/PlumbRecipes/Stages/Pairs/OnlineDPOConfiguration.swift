@@ -47,8 +47,8 @@ public struct OnlineDPOConfiguration: StageConfiguration, SharingSettings, PairL
   public func validate() throws {
     try settings.validate()
     try judge.validate("judge")
-    try settings.watch.requireHeldOut(from: judge)
     try require("responses", (2...1000).contains(responses), "an integer from 2 to 1000", responses)
+    try settings.watch.requireHeldOut(from: judge, responses: responses)
     for (name, value) in [
       ("updates", updates), ("prompts_per_update", promptsPerUpdate), ("batch_pairs", batchPairs),
       ("micro_batch_tokens", microBatchTokens),

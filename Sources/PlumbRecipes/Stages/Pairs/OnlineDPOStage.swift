@@ -26,7 +26,8 @@ struct OnlineDPOStage: Stage {
 
   func run(_ context: StageContext) throws -> StageResult {
     let start = try OnPolicyStart(
-      context, configuration.settings, judge: configuration.judge, rounds: configuration.updates)
+      context, configuration.settings, judge: configuration.judge, rounds: configuration.updates,
+      responses: configuration.responses)
     var learner = OnlineDPOLearner(configuration, policy: start.policy, seed: context.seed)
     let watched = try start.train(
       &learner,

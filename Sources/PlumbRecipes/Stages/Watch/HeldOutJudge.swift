@@ -22,8 +22,20 @@ struct HeldOutJudge {
   }
 
   /// Loads the judge of a recipe.
-  init(_ choice: JudgeChoice, context: StageContext, encoder: ConversationEncoder) throws {
+  ///
+  /// - Parameter responses: to each prompt, K.
+  /// - Throws: `RunError.wrongModel` for a judge of preferences where K is 1: with nothing to compare it
+  ///   would look at every round and say nothing.
+  init(
+    _ choice: JudgeChoice, responses: Int, context: StageContext, encoder: ConversationEncoder
+  ) throws {
     let found = try recipeJudge(choice, context: context, policy: encoder)
+    guard responses >= 2 || found.givesScores != false else {
+      throw RunError.wrongModel(
+        stage: context.stage, model: choice.summary,
+        expected: "as watch.held_out a judge with scores, or two responses to a prompt or more",
+        found: "one that gives preferences only, and one response to a prompt")
+    }
     self.init(judge: found.judge, readers: found.readers, encoder: encoder)
   }
 

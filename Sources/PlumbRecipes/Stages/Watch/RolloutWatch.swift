@@ -12,7 +12,8 @@ import PlumbTokenizers
 /// same bytes.
 ///
 /// ```swift
-/// var watch = try RolloutWatch(configuration.watch, updates: 100, context: context, encoder: encoder)
+/// var watch = try RolloutWatch(
+///   configuration.watch, updates: 100, responses: 4, context: context, encoder: encoder)
 /// let first = try context.resume { …; try watch.load(from: $0) }
 /// // after each round, with reference log-probabilities and scores in the buffer:
 /// metrics.merge(try watch.observe(buffer, update: update)) { $1 }
@@ -32,11 +33,13 @@ struct RolloutWatch: RolloutObserver {
   /// - Parameters:
   ///   - configuration: what to watch, with which limits.
   ///   - updates: rounds of the stage.
+  ///   - responses: to each prompt, K.
   ///   - context: of the stage that is watched.
   ///   - encoder: tokenizer and template of the policy.
-  /// - Throws: where the held-out judge is missing, or has another tokenizer or template.
+  /// - Throws: where the held-out judge is missing, has another tokenizer or template, or would have
+  ///   nothing to compare.
   init(
-    _ configuration: WatchConfiguration, updates: Int, context: StageContext,
+    _ configuration: WatchConfiguration, updates: Int, responses: Int, context: StageContext,
     encoder: ConversationEncoder
   ) throws {
     self.configuration = configuration
@@ -45,7 +48,9 @@ struct RolloutWatch: RolloutObserver {
     files = WatchFiles(context)
     heldOut =
       configuration.heldOut.isEmpty
-      ? nil : try HeldOutJudge(configuration.heldOut, context: context, encoder: encoder)
+      ? nil
+      : try HeldOutJudge(
+        configuration.heldOut, responses: responses, context: context, encoder: encoder)
   }
 
   /// Models that read the responses beside policy and judge, whose context must hold them too.

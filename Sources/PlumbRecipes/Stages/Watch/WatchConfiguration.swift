@@ -66,14 +66,21 @@ public struct WatchConfiguration: ConfigurationSection {
   /// What the watch reads: the held-out judge, if there is one.
   var inputs: [String] { heldOut.isEmpty ? [] : heldOut.inputs }
 
-  /// Refuses a held-out judge that is the training judge, or made of the same models.
+  /// Refuses a held-out judge that is the training judge, or made of the same models, or that compares the
+  /// responses to a prompt where there is one.
   ///
-  /// - Parameter judge: what the stage trains on.
-  func requireHeldOut(from judge: JudgeChoice) throws {
+  /// - Parameters:
+  ///   - judge: what the stage trains on.
+  ///   - responses: to each prompt, K.
+  func requireHeldOut(from judge: JudgeChoice, responses: Int) throws {
     try require(
       "watch.held_out",
       heldOut.isEmpty || (heldOut != judge && Set(heldOut.inputs).isDisjoint(with: judge.inputs)),
       "a judge that the stage does not train on", heldOut.summary)
+    try require(
+      "watch.held_out", responses >= 2 || !heldOut.needsOpponents,
+      "no preference_reward where the stage samples one response to a prompt: it has no others",
+      heldOut.summary)
   }
 }
 
