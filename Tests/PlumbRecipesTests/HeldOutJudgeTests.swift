@@ -147,4 +147,29 @@ import Testing
       }
     }
   }
+
+  /// Every recipe that compares policies under a held-out judge watches their rounds with it, by a stage that is
+  /// there before them; alarms warn, since these recipes must end.
+  @Test(arguments: [("quickstart", 2), ("smollm2-compare", 4), ("compare-gpo-ppo", 12)])
+  func theRecipesWatchTheirPolicies(_ name: String, _ expected: Int) throws {
+    let url = URL(filePath: #filePath).deletingLastPathComponent()
+      .appending(path: "../../recipes/\(name).yaml")
+    let recipe = try StageRegistry.standard.loader.load(
+      yaml: try String(contentsOf: url, encoding: .utf8))
+    var watched = 0
+    for (place, stage) in recipe.stages.enumerated() {
+      let watch: WatchConfiguration
+      switch stage.configuration {
+      case let ppo as PPOConfiguration: watch = ppo.settings.settings.watch
+      case let gpo as GPOConfiguration: watch = gpo.settings.settings.watch
+      case let dpo as OnlineDPOConfiguration: watch = dpo.settings.watch
+      default: continue
+      }
+      watched += 1
+      let earlier = recipe.stages[..<place].map(\.name)
+      #expect(earlier.contains(watch.heldOut.summary), "\(stage.name)")
+      #expect(watch.onAlarm == .warn, "\(stage.name)")
+    }
+    #expect(watched == expected)
+  }
 }
