@@ -43,6 +43,22 @@ public struct CrossedMean: Hashable, Codable, Sendable {
     }
     interval = .percentiles(ofSorted: means.sorted(), level: level)
   }
+
+  private init(value: Double, interval: Interval, bySeed: [Double], prompts: Int) {
+    (self.value, self.interval, self.bySeed, self.prompts) = (value, interval, bySeed, prompts)
+  }
+
+  /// The same comparisons seen from the other side, of a mean of shares: one minus each.
+  public var exchanged: CrossedMean {
+    CrossedMean(
+      value: 1 - value, interval: interval.exchanged, bySeed: bySeed.map { 1 - $0 },
+      prompts: prompts)
+  }
+}
+
+extension Interval {
+  /// The interval of one minus a share.
+  var exchanged: Interval { Interval(lower: 1 - upper, upper: 1 - lower, level: level) }
 }
 
 /// One resample of the pigeonhole bootstrap: as many seeds and prompts as there are, with replacement.

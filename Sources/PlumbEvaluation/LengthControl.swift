@@ -111,10 +111,8 @@ public struct LengthControlledWinRate: Hashable, Sendable {
   /// The same comparisons seen from the other side.
   public var exchanged: LengthControlledWinRate {
     LengthControlledWinRate(
-      rate: 1 - rate,
-      interval: Interval(
-        lower: 1 - interval.upper, upper: 1 - interval.lower, level: interval.level),
-      lengthWeight: lengthWeight, isSeparated: isSeparated, comparisons: comparisons)
+      rate: 1 - rate, interval: interval.exchanged, lengthWeight: lengthWeight,
+      isSeparated: isSeparated, comparisons: comparisons)
   }
 
   private static func rate(_ fit: LogisticRegression) -> Double { 1 / (1 + exp(-fit.weights[0])) }

@@ -24,6 +24,20 @@ import Testing
     expectClose(single.interval.upper - single.value, 0.049, absolute: 0.006, relative: 0)
   }
 
+  /// Of shares: what the one side has, the other lacks, and the interval is turned round.
+  @Test func theOtherSideHasWhatIsLeft() {
+    let cells = [[1.0, 0, 0, 0], [0.5, 0, 0, 0]]
+    let own = CrossedMean(cells, seed: 2)
+    let other = CrossedMean(cells.map { $0.map { 1 - $0 } }, seed: 2)
+    let found = own.exchanged
+    #expect(own.bySeed == [0.25, 0.125] && found.bySeed == [0.75, 0.875])
+    #expect(found.value == 0.8125 && found.prompts == 4)
+    expectClose(found.interval.lower, other.interval.lower, absolute: 1e-12, relative: 0)
+    expectClose(found.interval.upper, other.interval.upper, absolute: 1e-12, relative: 0)
+    // A third of all draws of prompts are without the only one that is won.
+    #expect(own.interval.lower == 0 && found.interval.upper == 1 && found.interval.lower > 0)
+  }
+
   /// The variance is at least that of additive effects of seeds and prompts: here a² / 4 + b² / 100, a and b
   /// the spread of either, simulated over many tables.
   @Test func theIntervalCoversTheTruth() {

@@ -159,6 +159,38 @@ import Testing
       ).methods == nil)
   }
 
+  /// Two runs against three, of other lengths: what a method wins is what the other loses, to the bit, in the
+  /// rate, at equal length and at the ends of the intervals.
+  @Test func bothDirectionsOfTwoMethodsMirrorEachOther() throws {
+    let prompts = 9
+    func lengths(_ step: Int) -> [Int] { (0..<prompts).map { 3 + ($0 * step) % 7 } }
+    let names = ["sft", "ppo-seed1", "ppo-seed2", "gpo-seed1", "gpo-seed2", "gpo-seed3"]
+    let judged = (0..<prompts).map { prompt in
+      Judgement(scores: names.indices.map { Double((prompt + 2) * ($0 + 3) % 5) }, source: "j")
+    }
+    let head = HeadToHead(
+      answers(names.enumerated().map { ($0.element, lengths($0.offset + 1)) }), judged: judged,
+      judge: "j", seed: 4)
+    let methods = try #require(head.methods)
+    #expect(methods.members == [[0], [1, 2], [3, 4, 5]])
+    for (a, b) in [(1, 0), (2, 0), (2, 1)] {
+      let (rate, other) = (methods.rates[a][b], methods.rates[b][a])
+      let left = [rate.value, rate.interval.upper, rate.interval.lower].map { 1 - $0 }
+      #expect(left == [other.value, other.interval.lower, other.interval.upper])
+      let runs = rate.bySeed.map { 1 - $0 }
+      #expect(runs == other.bySeed && rate.prompts == other.prompts)
+      #expect(rate.interval.lower < rate.interval.upper)
+      let (fair, turned) = (methods.controlled[a][b], methods.controlled[b][a])
+      let fairLeft = [fair.rate, fair.interval.upper, fair.interval.lower].map { 1 - $0 }
+      #expect(fairLeft == [turned.rate, turned.interval.lower, turned.interval.upper])
+      #expect(fair.lengthWeight == turned.lengthWeight && fair.comparisons == turned.comparisons)
+    }
+    // Each of two runs against each of three.
+    #expect(methods.rates[2][1].bySeed.count == 6 && methods.rates[1][2].bySeed.count == 6)
+    let own = methods.rates.indices.map { methods.rates[$0][$0].value }
+    #expect(own == [0.5, 0.5, 0.5])
+  }
+
   /// Methods with as many runs each: runs of one number play each other, every answer counts once.
   @Test func runsOfOneNumberPlayEachOther() throws {
     let sft = [[Int]](repeating: [4, 4], count: 4)

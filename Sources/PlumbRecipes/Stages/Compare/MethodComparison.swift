@@ -44,21 +44,28 @@ struct MethodComparison {
     func comparisons(_ own: Int, _ other: Int) -> [[LengthControlledWinRate.Comparison]] {
       HeadToHead.comparisons(answers, judged: judged, own, other)
     }
-    rates = members.map { own in
-      members.map { other in
+    // Over itself and those before it, the baseline among them; the other direction is the same exchanged, to
+    // the bit, where draws in another order would give intervals of their own.
+    let rates = members.indices.map { own in
+      members[...own].map { other in
         CrossedMean(
-          pairs(own, other).map { a, b in
+          pairs(members[own], other).map { a, b in
             comparisons(a, b).map { prompt in
               prompt.reduce(0.0) { $0 + $1.outcome.points } / Double(prompt.count)
             }
           }, seed: seed)
       }
     }
-    controlled = members.map { own in
-      members.map { other in
+    let controlled = members.indices.map { own in
+      members[...own].map { other in
         LengthControlledWinRate(
-          byRun: pairs(own, other).map { a, b in comparisons(a, b) }, seed: seed)
+          byRun: pairs(members[own], other).map { a, b in comparisons(a, b) }, seed: seed)
       }
+    }
+    let all = members.indices
+    self.rates = all.map { a in all.map { $0 > a ? rates[$0][a].exchanged : rates[a][$0] } }
+    self.controlled = all.map { a in
+      all.map { $0 > a ? controlled[$0][a].exchanged : controlled[a][$0] }
     }
     func crossed(_ values: (Int) -> [[Double]]) -> [CrossedMean] {
       members.map { runs in
