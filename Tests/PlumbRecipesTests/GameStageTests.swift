@@ -12,14 +12,21 @@ import Testing
 enum GameRecipe {
   /// A recipe of one stage with settings beside policy, prompts and short responses.
   static func yaml(_ world: TinyWorld, _ kind: String, _ settings: String) -> String {
-    """
-    name: game
-    seed: 5
-    threads: 2
-    stages:
-      \(kind): {policy: '\(world("sft"))', \(settings)}
+    recipe("\(kind): {policy: '\(world("sft"))', \(settings)}")
+  }
 
-    """
+  /// A recipe of some stages: every line of them is moved in under `stages`.
+  static func recipe(_ stages: String) -> String {
+    let lines = stages.split(separator: "\n", omittingEmptySubsequences: false)
+    let body = lines.map { "  " + $0 }.joined(separator: "\n")
+    return """
+      name: game
+      seed: 5
+      threads: 2
+      stages:
+      \(body)
+
+      """
   }
 
   /// The prompts and sampling of most tests.
@@ -110,19 +117,16 @@ enum GameRecipe {
   /// Labels of any judge train reward models and DPO.
   @Test func labelsAreReadByOtherStages() throws {
     let (world, folder) = (try TinyWorld.shared(), try TemporaryFolder())
-    let yaml = """
-      name: labels
-      seed: 5
-      threads: 2
-      stages:
-        labels: {kind: label-pairs, policy: '\(world("sft"))', max_rows: 80, responses: 4,
-          judge: {ensemble: [{rule: regex, pattern: '^please'}, {rule: length-penalty, target: 20}], weights: [1, 0.01]},
-          \(GameRecipe.prompts(world, 12))}
-        dpo: {policy: '\(world("sft"))', pairs: [labels/pairs.jsonl.zst], max_length: 64, batch_pairs: 16}
-        reward: {kind: reward-model, model: '\(world("pretrain"))', train: [labels/pairs.jsonl.zst],
-          test: ['\(world("data/preferences.test.jsonl.zst"))'], max_length: 64, batch_pairs: 16, epochs: 6,
-          optimizer: {learning_rate: 0.003}}
+    let yaml = GameRecipe.recipe(
       """
+      labels: {kind: label-pairs, policy: '\(world("sft"))', max_rows: 80, responses: 4,
+        judge: {ensemble: [{rule: regex, pattern: '^please'}, {rule: length-penalty, target: 20}], weights: [1, 0.01]},
+        \(GameRecipe.prompts(world, 12))}
+      dpo: {policy: '\(world("sft"))', pairs: [labels/pairs.jsonl.zst], max_length: 64, batch_pairs: 16}
+      reward: {kind: reward-model, model: '\(world("pretrain"))', train: [labels/pairs.jsonl.zst],
+        test: ['\(world("data/preferences.test.jsonl.zst"))'], max_length: 64, batch_pairs: 16, epochs: 6,
+        optimizer: {learning_rate: 0.003}}
+      """)
     let summary = try runTiny(yaml, in: folder.url)
     let rows = try DataFile.preferencePairs(
       folder.url.appending(path: "stages/labels/pairs.jsonl.zst")
@@ -157,23 +161,20 @@ enum GameRecipe {
   /// The best of n as a contestant: better than its policy by the judge that chose, at a known price.
   @Test func theBestOfNIsCompared() throws {
     let (world, folder) = (try TinyWorld.shared(), try TemporaryFolder())
-    let yaml = """
-      name: best
-      seed: 5
-      threads: 2
-      stages:
-        compare:
-          baseline: '\(world("sft"))'
-          policies: ['\(world("dpo"))']
-          best_of:
-            - {name: best, policy: '\(world("sft"))', judge: {rule: regex, pattern: '^please'}, n: 4}
-            - {policy: '\(world("dpo"))', judge: '\(world("preference"))', n: 2}
-          judge: {rule: regex, pattern: '^please'}
-          prompts: ['\(world("data/prompts.test.jsonl.zst"))']
-          responses: 2
-          winners_expected: 1
-          sampling: {max_new_tokens: 12}
+    let yaml = GameRecipe.recipe(
       """
+      compare:
+        baseline: '\(world("sft"))'
+        policies: ['\(world("dpo"))']
+        best_of:
+          - {name: best, policy: '\(world("sft"))', judge: {rule: regex, pattern: '^please'}, n: 4}
+          - {policy: '\(world("dpo"))', judge: '\(world("preference"))', n: 2}
+        judge: {rule: regex, pattern: '^please'}
+        prompts: ['\(world("data/prompts.test.jsonl.zst"))']
+        responses: 2
+        winners_expected: 1
+        sampling: {max_new_tokens: 12}
+      """)
     let summary = try runTiny(yaml, in: folder.url)
     let name = world("sft")
     let rate = try #require(summary.figures["compare/best/win_rate_vs_\(name)"])
@@ -206,19 +207,16 @@ enum GameRecipe {
         at: URL(filePath: world(stage)), to: folder.url.appending(path: "run-seed\(seed)"))
     }
     let method = folder.url.appending(path: "run").path
-    let yaml = """
-      name: seeds
-      seed: 5
-      threads: 2
-      stages:
-        compare:
-          baseline: '\(world("sft"))'
-          policies: ['\(method)-seed1', '\(method)-seed2']
-          judge: {rule: regex, pattern: '^please'}
-          prompts: ['\(world("data/prompts.test.jsonl.zst"))']
-          winners_expected: 1
-          sampling: {max_new_tokens: 12}
+    let yaml = GameRecipe.recipe(
       """
+      compare:
+        baseline: '\(world("sft"))'
+        policies: ['\(method)-seed1', '\(method)-seed2']
+        judge: {rule: regex, pattern: '^please'}
+        prompts: ['\(world("data/prompts.test.jsonl.zst"))']
+        winners_expected: 1
+        sampling: {max_new_tokens: 12}
+      """)
     let summary = try runTiny(yaml, in: folder.url.appending(path: "compared"))
     let claims = summary.claims.filter { $0.name.contains("over seeds and prompts") }
     #expect(claims.map(\.name).map { $0.hasPrefix("\(method) beats ") } == [true])
@@ -230,20 +228,17 @@ enum GameRecipe {
   /// Each of the answers to a prompt is chosen among samples of its own.
   @Test func theBestOfNChoosesEachAnswerAnew() throws {
     let (world, folder) = (try TinyWorld.shared(), try TemporaryFolder())
-    let yaml = """
-      name: best
-      seed: 5
-      threads: 2
-      stages:
-        compare:
-          baseline: '\(world("sft"))'
-          best_of: [{name: best, policy: '\(world("sft"))', judge: {rule: regex, pattern: '^please'}, n: 2}]
-          judge: {rule: regex, pattern: '^please'}
-          prompts: ['\(world("data/prompts.test.jsonl.zst"))']
-          responses: 2
-          winners_expected: 0
-          sampling: {max_new_tokens: 12}
+    let yaml = GameRecipe.recipe(
       """
+      compare:
+        baseline: '\(world("sft"))'
+        best_of: [{name: best, policy: '\(world("sft"))', judge: {rule: regex, pattern: '^please'}, n: 2}]
+        judge: {rule: regex, pattern: '^please'}
+        prompts: ['\(world("data/prompts.test.jsonl.zst"))']
+        responses: 2
+        winners_expected: 0
+        sampling: {max_new_tokens: 12}
+      """)
     try runTiny(yaml, in: folder.url)
     let lines = try jsonLines(folder.url.appending(path: "stages/compare/answers.jsonl.zst"))
     func differing(_ policy: String) -> Int {
@@ -266,15 +261,12 @@ enum GameRecipe {
     let url = folder.url.appending(path: "known.jsonl")
     try Data(lines.utf8).write(to: url)
     let yaml = { (prompts: String) in
-      """
-      name: known
-      seed: 5
-      threads: 2
-      stages:
+      GameRecipe.recipe(
+        """
         compare: {baseline: '\(world("sft"))', judge: {rule: exact-match}, prompts: ['\(prompts)'],
           best_of: [{name: best, policy: '\(world("sft"))', judge: {rule: exact-match}, n: 6}],
           responses: 2, winners_expected: 0, sampling: {max_new_tokens: 16, temperature: 0.7}}
-      """
+        """)
     }
     let summary = try runTiny(yaml(url.path), in: folder.url.appending(path: "run"))
     let plain = try #require(summary.figures["compare/\(world("sft"))/judge_score"]).value
