@@ -111,7 +111,11 @@ struct WalkStage: Stage {
     let value = Double(position % 1000)
     return StageResult(
       figures: [Figure("position", value, interval: (value - 1)...(value + 1), sampleSize: 3)],
-      claims: [Claim("\(context.stage) moved", measured: value, .above, 0, paper: "moved too")])
+      claims: [
+        Claim(
+          "\(context.stage) moved", measured: value, .above, 0, interval: (value - 1)...(value + 1),
+          paper: "moved too")
+      ])
   }
 
   private static func read(_ url: URL) throws -> UInt64 {

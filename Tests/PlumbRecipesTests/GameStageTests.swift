@@ -222,6 +222,7 @@ enum GameRecipe {
     #expect(claims.map(\.name).map { $0.hasPrefix("\(method) beats ") } == [true])
     let rate = try #require(summary.figures["compare/\(method)/win_rate_vs_\(world("sft"))"])
     #expect(claims.map(\.measured) == [rate.interval?[0] ?? .nan])
+    #expect(claims.map(\.interval) == [rate.interval])
     #expect(summary.claims.first { $0.name.hasPrefix("policies that beat") }?.measured ?? 2 <= 1)
   }
 

@@ -47,6 +47,9 @@ import Testing
     #expect(
       page([own, cited]).contains("✓ held</span></td><td>62.4 % (Table 1) &lt;&amp;&gt;</td>"))
     #expect(page([own, cited]).contains("✗ did not hold</span></td><td>–</td>"))
+    let bounded = Claim("bounded", measured: 3, .above, 2, interval: 3...4.5)
+    #expect(page([own, bounded]).contains("<td class=\"n\">3.000 [3.000, 4.500]</td>"))
+    #expect(page([own, bounded]).contains("<td class=\"n\">1.000</td>"))
   }
 
   @Test func thePageIsWellFormedAndLoadsNothing() throws {

@@ -90,7 +90,11 @@ import Testing
     #expect(figure["value"] as? Double == summary.figures[1].value)
     #expect((figure["interval"] as? [Double])?.count == 2)
     let claim = try #require((json["claims"] as? [[String: Any]])?.first)
-    #expect(Set(claim.keys) == ["stage", "name", "measured", "relation", "bound", "held", "paper"])
+    #expect(
+      Set(claim.keys)
+        == ["stage", "name", "measured", "relation", "bound", "held", "interval", "paper"])
+    let measured = try #require(claim["measured"] as? Double)
+    #expect(claim["interval"] as? [Double] == [measured - 1, measured + 1])
     #expect(claim["paper"] as? String == "moved too")
     #expect(claim["held"] as? Bool == true)
     #expect((json["stages"] as? [Any])?.count == 3)

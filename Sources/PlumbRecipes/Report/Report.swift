@@ -100,7 +100,7 @@ extension ReportBlock {
         ? "<span class=\"held\">✓ held</span>" : "<span class=\"failed\">✗ did not hold</span>"
       let paper = cites ? "<td>\(escape(claim.paper ?? "–"))</td>" : ""
       return "<tr><td>\(escape(claim.name))</td>"
-        + "<td class=\"n\">\(escape(NumberText.short(claim.measured)))</td>"
+        + "<td class=\"n\">\(escape(claim.measuredText))</td>"
         + "<td class=\"n\">\(escape(claim.relation.sign)) "
         + "\(escape(NumberText.short(claim.bound)))</td><td>\(verdict)</td>\(paper)</tr>\n"
     }

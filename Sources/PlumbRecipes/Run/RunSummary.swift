@@ -52,7 +52,7 @@ public struct RunSummary: Sendable {
         + (cites ? ["the paper"] : []),
       rows: stageClaims.map { stage, claim in
         (isMixed ? [stage] : []) + [
-          claim.name, NumberText.short(claim.measured),
+          claim.name, claim.measuredText,
           "\(claim.relation.rawValue) \(NumberText.short(claim.bound))",
           claim.held ? "held" : "did not hold",
         ] + (cites ? [claim.paper ?? "–"] : [])
@@ -76,6 +76,9 @@ public struct RunSummary: Sendable {
         + "\"measured\": \(number(claim.measured)), "
         + "\"relation\": \(string(claim.relation.rawValue)), "
         + "\"bound\": \(number(claim.bound)), \"held\": \(claim.held)"
+        + (claim.interval.map {
+          ", \"interval\": [\($0.map(number).joined(separator: ", "))]"
+        } ?? "")
         + (claim.paper.map { ", \"paper\": \(string($0))" } ?? "") + "}"
     }
     let stageLines = stages.map { stage in

@@ -129,19 +129,31 @@ public struct Claim: Codable, Hashable, Sendable {
   public let relation: Relation
   /// The bound.
   public let bound: Double
+  /// The ends of the 95 % interval of what the claim is about, lower first; nil where there is none.
+  ///
+  /// A claim that goes by the lower end has that as its measured value.
+  public let interval: [Double]?
   /// What a paper found at its own scale, with its source, such as "GPM 100.0 %, BT 62.4 % (arXiv
   /// 2410.02197, Table 1)"; nil where the claim is not a paper's.
   public let paper: String?
 
   /// A claim that `measured` is above, below, … `bound`.
   public init(
-    _ name: String, measured: Double, _ relation: Relation, _ bound: Double, paper: String? = nil
+    _ name: String, measured: Double, _ relation: Relation, _ bound: Double,
+    interval: ClosedRange<Double>? = nil, paper: String? = nil
   ) {
     self.name = name
     self.measured = measured
     self.relation = relation
     self.bound = bound
+    self.interval = interval.map { [$0.lowerBound, $0.upperBound] }
     self.paper = paper
+  }
+
+  /// The measured value for a person, with the interval where there is one.
+  var measuredText: String {
+    let ends = interval.map { " [\($0.map { NumberText.short($0) }.joined(separator: ", "))]" }
+    return NumberText.short(measured) + (ends ?? "")
   }
 
   /// Whether the statement held; never for a value that is not a number.

@@ -37,7 +37,8 @@ public struct Duel: ConfigurationSection {
       func claim(_ addition: String, _ interval: Interval) -> Claim {
         Claim(
           "\(policy) beats \(over)\(addition) under '\(head.judge)' (lower end of the 95 % interval)",
-          measured: interval.lower, .above, 0.5, paper: paper.isEmpty ? nil : paper)
+          measured: interval.lower, .above, 0.5, interval: interval.range,
+          paper: paper.isEmpty ? nil : paper)
       }
       return [claim("", found.rate), claim(" at equal length", found.controlled)]
     }

@@ -80,9 +80,9 @@ struct MethodComparison {
     self.judge = judge
   }
 
-  /// The lower end of every method's interval against the baseline.
-  var wins: [(name: String, lower: Double)] {
-    names.indices.dropFirst().map { (names[$0], rates[$0][0].interval.lower) }
+  /// The interval of every method's win rate over the baseline.
+  var wins: [(name: String, interval: Interval)] {
+    names.indices.dropFirst().map { (names[$0], rates[$0][0].interval) }
   }
 
   /// - Parameter isFurther: whether the judge is one beside the comparison's first: its name then stands

@@ -92,14 +92,14 @@ struct TruthLanguageReport {
   }
 
   private func claims(_ figures: [Figure]) -> [Claim] {
-    func value(_ name: String) -> Double? { figures.first { $0.name == name }?.value }
+    func figure(_ name: String) -> Figure? { figures.first { $0.name == name } }
+    func value(_ name: String) -> Double? { figure(name)?.value }
     var claims: [Claim] = []
-    let ppo = value("ppo/last_win_gap")
-    if let ppo {
+    if let ppo = figure("ppo/last_win_gap") {
       claims.append(
         Claim(
-          "PPO with the reward model fitted to the judge stays exploitable", measured: ppo,
-          .atLeast, TruthGamesReport.exploitable,
+          "PPO with the reward model fitted to the judge stays exploitable", measured: ppo.value,
+          .atLeast, TruthGamesReport.exploitable, interval: ppo.interval.map { $0[0]...$0[1] },
           paper: "a scalar reward cannot express cycles (arXiv 2410.02197, section 4)"))
     }
     // Like with like: of self-play the theorem promises the average, so it is held against PPO's average.
