@@ -141,9 +141,10 @@ import Testing
       let (a, b) = (try whole.series(name, test.kind), try cut.series(name, test.kind))
       #expect(a.count == 4 && a.count == b.count)
       let differences = zip(a, b).map { abs($0 - $1) / max(1, abs($0)) }
-      let largest = try #require(differences.max())
+      let (largest, mean) = (try #require(differences.max()), differences.reduce(0, +) / 4)
+      EquivalenceLog.note("micro-batches, metrics", (largest, mean), "\(test.kind), \(name)")
       #expect(largest < 1e-3, "\(name): \(a) \(b)")
-      #expect(differences.reduce(0, +) / 4 < 3e-4, "\(name)")
+      #expect(mean < 3e-4, "\(name)")
     }
   }
 }

@@ -3,6 +3,7 @@ import PlumbModels
 import PlumbPreferences
 import PlumbRollouts
 import PlumbTensors
+import PlumbTestSupport
 import Testing
 
 @testable import PlumbRecipes
@@ -25,14 +26,15 @@ import Testing
   /// Tokens at once: a group alone with its prompt shared (15 and more), and each response alone.
   static let budgets = [40, 15, 1]
 
+  /// - Parameter kind: the class in `Documentation/Equivalence.md`.
   private func expectSame(
-    _ a: CausalLM, _ b: CausalLM, _ what: String, sourceLocation: SourceLocation = #_sourceLocation
+    _ a: CausalLM, _ b: CausalLM, _ what: String, kind: String = "micro-batches, policy gradients",
+    sourceLocation: SourceLocation = #_sourceLocation
   ) {
     let moved = differences(weights(a), weights(world.policy))
     let found = differences(weights(a), weights(b))
-    print(
-      "equivalence, \(what): max difference \(found.most), mean \(found.mean); "
-        + "moved by max \(moved.most), mean \(moved.mean)")
+    EquivalenceLog.note(
+      kind, (found.most, found.mean), "\(what); moved by \(moved.most), \(moved.mean)")
     #expect(moved.mean > 1e-3, "nothing was learnt", sourceLocation: sourceLocation)
     #expect(found.most < 2e-5, "\(what)", sourceLocation: sourceLocation)
     #expect(found.mean < 2e-7, "\(what)", sourceLocation: sourceLocation)
@@ -141,8 +143,12 @@ import Testing
     let silent = try ValueModelChoice.allCases.map {
       try world.trained(world.ppo($0, change(0)), updates: Self.updates).trainer.trained
     }
-    expectSame(silent[0], silent[1], "trunk shared against head alone, values silent")
-    expectSame(silent[2], silent[1], "separate model against head alone, values silent")
+    expectSame(
+      silent[0], silent[1], "trunk shared against head alone, values silent",
+      kind: "frozen value head")
+    expectSame(
+      silent[2], silent[1], "separate model against head alone, values silent",
+      kind: "frozen value head")
     // In the first round all values are 0, so the policies must be equal to the bit.
     func first(_ choice: ValueModelChoice, _ weight: Double) throws -> PPOTrainer {
       try world.trained(world.ppo(choice, change(weight))).trainer
@@ -170,6 +176,16 @@ import Testing
     }
   }
 
+  /// What the page of the classes has comes from these lines: the largest of all cases, each number by itself.
+  @Test func aClassIsLoggedWhereItDiffersByMoreThanBefore() {
+    let kind = "class \(UUID())"
+    let lines = [(2.0, 1.0), (2.0, 0.5), (1.0, 3.0)].map {
+      EquivalenceLog.line(kind, (largest: $0.0, mean: $0.1), "case")
+    }
+    #expect(lines[0] == "equivalence: \(kind): largest 2.0, mean 1.0 (case)" && lines[1] == nil)
+    #expect(lines[2] == "equivalence: \(kind): largest 2.0, mean 3.0 (case)")
+  }
+
   /// Judged one group at a time or all at once: the same scores, and the same policy.
   @Test func judgeCallsInBatchesGiveTheSameScoresAndThePolicyTheSameWay() throws {
     var (whole, single) = (
@@ -179,14 +195,15 @@ import Testing
     try judge(&single, budget: 1)
     let scores = [whole, single].map { buffer in buffer.places.compactMap { buffer[$0].score } }
     let found = differences(scores[0], scores[1])
-    print("equivalence, judge calls: scores differ by max \(found.most), mean \(found.mean)")
+    EquivalenceLog.note("judge calls, scores", (found.most, found.mean), "reward model")
     #expect(found.most < 1e-4 && rewardDeviation(scores[0]) > 0.1)
     func policy(budget: Int) throws -> CausalLM {
       try world.trained(
         world.gradient(GRPO.self) { $0.optimizer.epsilon = 1e-5 }, updates: Self.updates
       ) { try? judge(&$0, budget: budget) }.trainer.trained
     }
-    expectSame(try policy(budget: 4096), try policy(budget: 1), "GRPO, judge calls")
+    expectSame(
+      try policy(budget: 4096), try policy(budget: 1), "GRPO", kind: "judge calls, weights")
   }
 
   @Test(arguments: ValueModelChoice.allCases) func judgeCallsInBatchesDoNotChangePPO(
@@ -198,7 +215,9 @@ import Testing
         responses: 4
       ) { try? judge(&$0, budget: budget) }.trainer.trained
     }
-    expectSame(try policy(budget: 4096), try policy(budget: 1), "PPO \(valueModel), judge calls")
+    expectSame(
+      try policy(budget: 4096), try policy(budget: 1), "PPO \(valueModel)",
+      kind: "judge calls, weights")
   }
 
   /// The judge only chooses pairs: the same ones, and so the same policy to the bit.
@@ -216,7 +235,7 @@ import Testing
       return learner.policy
     }
     let (whole, single) = (try policy(budget: 4096), try policy(budget: 1))
-    expectSame(whole, single, "online DPO, judge calls")
+    expectSame(whole, single, "online DPO", kind: "judge calls, online DPO")
     let isSame = weights(whole) == weights(single)
     #expect(isSame)
   }

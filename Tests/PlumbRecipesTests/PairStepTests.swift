@@ -58,6 +58,7 @@ import Testing
       let cut = TinyPairs.gradient(
         PairStep(settings: settings, microBatchTokens: budget), pairs, policy)
       let found = relativeDifferences(cut.values, whole.values)
+      EquivalenceLog.note("micro-batches, one step", found, "\(loss), \(budget) tokens at once")
       #expect(found.largest < 1e-4 && found.mean < 1e-5, "\(loss), \(budget): \(found)")
       #expect(Set(cut.statistics.keys) == Set(whole.statistics.keys))
       for (name, value) in whole.statistics {
@@ -78,6 +79,7 @@ import Testing
       PairStep(settings: settings, microBatchTokens: 60, sharesPrompts: false), pairs, policy)
     #expect(shared.values != apart.values, "another computation, rounded otherwise")
     let found = relativeDifferences(apart.values, shared.values)
+    EquivalenceLog.note("share_prompts, one step", found, "\(loss)")
     #expect(found.largest < 1e-4 && found.mean < 1e-5, "\(found)")
     for (name, value) in shared.statistics {
       expectClose(apart.statistics[name] ?? .nan, value, absolute: 1e-4, relative: 1e-4, name)

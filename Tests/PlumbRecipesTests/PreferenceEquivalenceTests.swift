@@ -2,6 +2,7 @@ import Foundation
 import PlumbModels
 import PlumbPreferences
 import PlumbRollouts
+import PlumbTestSupport
 import Testing
 
 @testable import PlumbRecipes
@@ -26,15 +27,14 @@ import Testing
   ///
   /// Parts that are weighted wrongly, such as a mean of means, turn the gradient, which moves a weight
   /// by about as much as a step does.
+  /// - Parameter kind: the class in `Documentation/Equivalence.md`.
   private func expectSame(
     _ a: CausalLM, _ b: CausalLM, from start: CausalLM, _ what: String,
-    sourceLocation: SourceLocation = #_sourceLocation
+    kind: String = "micro-batches, preferences", sourceLocation: SourceLocation = #_sourceLocation
   ) {
     let moved = differences(weights(a), weights(start))
     let found = differences(weights(a), weights(b))
-    print(
-      "equivalence, \(what): max difference \(found.most), mean \(found.mean); "
-        + "moved by max \(moved.most), mean \(moved.mean)")
+    EquivalenceLog.note(kind, (found.most / moved.most, found.mean / moved.mean), what)
     #expect(moved.mean > 1e-4, "\(what): nothing was learnt", sourceLocation: sourceLocation)
     #expect(found.most < moved.most / 20, "\(what)", sourceLocation: sourceLocation)
     #expect(found.mean < moved.mean / 1000, "\(what)", sourceLocation: sourceLocation)
@@ -136,7 +136,9 @@ import Testing
     let whole = try trained(["micro_batch_tokens=100000"])
     for change in changes {
       let what = "\(kind), \(change.joined(separator: ", "))"
-      expectSame(whole, try trained(change), from: start, what)
+      let kind =
+        change.contains("share_prompts=false") ? "share_prompts" : "micro-batches, preferences"
+      expectSame(whole, try trained(change), from: start, what, kind: kind)
     }
   }
 

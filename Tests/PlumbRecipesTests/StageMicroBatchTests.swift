@@ -1,4 +1,5 @@
 import Foundation
+import PlumbTestSupport
 import Testing
 
 @testable import PlumbRecipes
@@ -39,7 +40,9 @@ import Testing
       #expect(a.count == b.count && a.count >= 2)
       let differences = zip(a, b).map { abs($0 - $1) / max(1, abs($0)) }
       let mean = differences.reduce(0, +) / Double(differences.count)
-      #expect(try #require(differences.max()) < 1e-3, "\(name)")
+      let largest = try #require(differences.max())
+      EquivalenceLog.note("micro-batches, metrics", (largest, mean), "\(stage), \(name)")
+      #expect(largest < 1e-3, "\(name)")
       #expect(mean < 3e-4, "\(name)")
     }
   }
