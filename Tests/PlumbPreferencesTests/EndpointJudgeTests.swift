@@ -77,6 +77,14 @@ import Testing
     #expect(probabilities.scores == nil)
   }
 
+  /// A judge that knows only which response is best.
+  @Test func aChoiceIsTheHighestScore() throws {
+    let server = try LoopbackServer { _, _ in Reply(#"{"groups": [{"choice": 1}]}"#) }
+    let judgement = try judge(server).judge(group("p", ["a", "b", "c"]))
+    #expect(judgement.scores == [0, 1, 0])
+    #expect(judgement.preferenceLogits == [[0, -1, 0], [1, 0, 1], [0, -1, 0]])
+  }
+
   @Test func certainProbabilitiesStayFinite() throws {
     let server = try LoopbackServer { _, _ in
       Reply(#"{"groups": [{"probabilities": [[0.5, 1], [0, 0.5]]}]}"#)
@@ -138,9 +146,12 @@ import Testing
     (#"{"groups": [{"scores": 3}]}"#, "expected a list of scores, found a number"),
     (
       #"{"groups": [{"score": [1, 2]}]}"#,
-      "expected scores, preference_logits or probabilities, found the keys score"
+      "expected scores, preference_logits, probabilities or choice, found the keys score"
     ),
-    (#"{"groups": [null]}"#, "expected scores, preference_logits or probabilities, found null"),
+    (
+      #"{"groups": [null]}"#,
+      "expected scores, preference_logits, probabilities or choice, found null"
+    ),
     (#"{"groups": [{"id": "p8", "scores": [1, 2]}]}"#, "found one of 'p8'"),
     (
       #"{"groups": [{"error": "too long for me"}]}"#,
@@ -149,6 +160,12 @@ import Testing
     (
       #"{"groups": [{"preference_logits": [[0, 1], [1, 0]]}]}"#,
       "that are opposite, found 1.0 and 1.0"
+    ),
+    (#"{"groups": [{"choice": 2}]}"#, "0 to 1, as choice, found 2"),
+    (#"{"groups": [{"choice": "A"}]}"#, "0 to 1, as choice, found \"A\""),
+    (
+      #"{"groups": [{"choice": 0, "scores": [1, 0]}]}"#,
+      "expected choice alone, or another judgement, found both"
     ),
     (
       #"{"groups": [{"preference_logits": [[0, 1]]}]}"#,

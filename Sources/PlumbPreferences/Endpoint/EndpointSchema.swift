@@ -70,6 +70,17 @@ struct EndpointSchema {
       try numbers(value, count: count, of: group, what: "scores")
     }
     let tables = [entry["preference_logits"], entry["probabilities"]]
+    if let choice = entry["choice"] {
+      guard scores == nil, tables.allSatisfy({ $0 == nil }) else {
+        throw fault(group, "choice alone, or another judgement", "both")
+      }
+      guard let place = choice.integer, (0..<count).contains(place) else {
+        throw fault(
+          group, "the place of the best response, 0 to \(count - 1), as choice",
+          Self.shortened(choice.serialized()))
+      }
+      return Judgement(scores: (0..<count).map { $0 == place ? 1 : 0 }, source: source)
+    }
     if tables.allSatisfy({ $0 != nil }) {
       throw fault(group, "one of preference_logits and probabilities", "both")
     }
@@ -94,7 +105,8 @@ struct EndpointSchema {
     }
     guard let scores else {
       let keys = entry.object.map { "the keys \($0.map(\.key).joined(separator: ", "))" }
-      throw fault(group, "scores, preference_logits or probabilities", keys ?? entry.kindName)
+      throw fault(
+        group, "scores, preference_logits, probabilities or choice", keys ?? entry.kindName)
     }
     return Judgement(scores: scores, source: source)
   }
