@@ -20,6 +20,60 @@ public struct PreferenceEnsemble: Sendable {
     members.map { $0.longestSequence(of: group) }.max() ?? 0
   }
 
+  /// Whether every member gives a score to a single response.
+  public var hasScores: Bool {
+    members.allSatisfy {
+      guard case .reward = $0 else { return false }
+      return true
+    }
+  }
+
+  /// One score per response of each group, by the rule, normalised where a model is.
+  ///
+  /// - Returns: [groups][responses].
+  /// - Throws: `PreferenceError` naming the row at fault; `.scoresNeeded` for a member that has
+  ///   preferences only.
+  public func scores(
+    groups: [PreferenceGroup], tokenBudget: Int = 4096
+  ) throws(PreferenceError) -> [[Double]] {
+    var scores: [[[Float]]] = []
+    for model in try rewards() {
+      scores.append(try model.scores(groups: groups, tokenBudget: tokenBudget))
+    }
+    return groups.indices.map { row in
+      groups[row].responses.indices.map { response in
+        combined(scores.map { Double($0[row][response]) })
+      }
+    }
+  }
+
+  /// Log-odds that each response is preferred to each, with which ``logOdds(pairs:tokenBudget:)`` agrees.
+  ///
+  /// - Returns: [groups][K][K].
+  /// - Throws: as `logOdds` does.
+  public func preferenceLogits(
+    groups: [PreferenceGroup], tokenBudget: Int = 4096
+  ) throws -> [[[Double]]] {
+    if members.count > 1, hasScores {
+      return try scores(groups: groups, tokenBudget: tokenBudget).map { scores in
+        scores.map { own in scores.map { own - $0 } }
+      }
+    }
+    guard rule == .mean || members.count == 1 else {
+      throw PreferenceError.scoresNeeded(judge: "ensemble", row: 0)
+    }
+    var tables: [[[[Double]]]] = []
+    for member in members {
+      tables.append(try member.preferenceLogits(groups: groups, tokenBudget: tokenBudget))
+    }
+    return groups.indices.map { row in
+      let places = groups[row].responses.indices
+      return places.map { i in
+        places.map { j in tables.reduce(0) { $0 + $1[row][i][j] } / Double(tables.count) }
+      }
+    }
+  }
+
   /// Log-odds that the first response of each group is preferred to the second.
   ///
   /// Reward models have their scores combined, normalised where a model is: the log-odds are the
@@ -33,11 +87,7 @@ public struct PreferenceEnsemble: Sendable {
     if members.count == 1 {
       return try members[0].logOdds(pairs: pairs, tokenBudget: tokenBudget)
     }
-    let rewards = members.compactMap { member -> RewardModel? in
-      guard case .reward(let model) = member else { return nil }
-      return model
-    }
-    guard rewards.count == members.count else {
+    guard hasScores else {
       guard rule == .mean else { throw .scoresNeeded(judge: "ensemble", row: 0) }
       var sums = [Double](repeating: 0, count: pairs.count)
       for member in members {
@@ -46,14 +96,53 @@ public struct PreferenceEnsemble: Sendable {
       }
       return sums.map { $0 / Double(members.count) }
     }
-    var scores: [[[Float]]] = []
-    for model in rewards {
-      scores.append(try model.scores(groups: pairs, tokenBudget: tokenBudget))
+    return try scores(groups: pairs, tokenBudget: tokenBudget).map { $0[0] - $0[1] }
+  }
+
+  /// One raw score per response of each group, by the member whose people's group it is.
+  ///
+  /// - Parameters:
+  ///   - places: for each group the place of its member; nil takes the mean over all members.
+  ///   - tokenBudget: tokens computed at once.
+  /// - Returns: [groups][responses]; not normalised, so that differences are the log-odds that the
+  ///   member itself gives.
+  /// - Throws: as ``scores(groups:tokenBudget:)``.
+  public func scores(
+    groups: [PreferenceGroup], by places: [Int?], tokenBudget: Int = 4096
+  ) throws(PreferenceError) -> [[Double]] {
+    precondition(
+      places.count == groups.count,
+      "PreferenceEnsemble: expected members of \(groups.count) groups, found \(places.count)")
+    var scores = groups.map { [Double](repeating: 0, count: $0.responses.count) }
+    for (place, model) in try rewards().enumerated() {
+      let rows = groups.indices.filter { places[$0] == nil || places[$0] == place }
+      guard !rows.isEmpty else { continue }
+      let found: [[Float]]
+      do {
+        found = try model.rawScores(groups: rows.map { groups[$0] }, tokenBudget: tokenBudget)
+      } catch {
+        throw error.movedTo(rows)
+      }
+      for (row, values) in zip(rows, found) {
+        let share = places[row] == nil ? 1 / Double(members.count) : 1
+        for (response, value) in values.enumerated() {
+          scores[row][response] += share * Double(value)
+        }
+      }
     }
-    return pairs.indices.map { row in
-      let sides = (0..<2).map { side in combined(scores.map { Double($0[row][side]) }) }
-      return sides[0] - sides[1]
+    return scores
+  }
+
+  /// The members, all of which must be reward models.
+  private func rewards() throws(PreferenceError) -> [RewardModel] {
+    var models: [RewardModel] = []
+    for member in members {
+      guard case .reward(let model) = member else {
+        throw .scoresNeeded(judge: "ensemble", row: 0)
+      }
+      models.append(model)
     }
+    return models
   }
 
   private func combined(_ values: [Double]) -> Double {

@@ -93,6 +93,26 @@ public enum PreferenceError: Error, Hashable, Sendable, CustomStringConvertible 
 }
 
 extension PreferenceError {
+  /// The row at fault, where there is one.
+  private var row: Int? {
+    switch self {
+    case .emptySequence(let row), .endOfTextMissing(let row), .promptNeeded(let row),
+      .sequenceTooLong(let row, _, _), .tokenOutOfRange(let row, _, _, _), .pairNeeded(let row, _),
+      .scoresNeeded(_, let row), .opponentsNeeded(_, let row, _), .answerNeeded(_, let row, _),
+      .notFinite(let row, _, _):
+      row
+    case .unknownArchitecture, .invalidConfiguration, .wrongCount, .endOfTextDiffers, .noPairs,
+      .degenerateNormalisation:
+      nil
+    }
+  }
+
+  /// The same error for the list that these rows were picked from.
+  func movedTo(_ rows: [Int]) -> PreferenceError {
+    guard let row, rows.indices.contains(row) else { return self }
+    return movedDown(by: rows[row] - row)
+  }
+
   /// The same error for a list of rows that begins this many rows further up.
   func movedDown(by rows: Int) -> PreferenceError {
     switch self {

@@ -77,14 +77,16 @@ public struct PreferenceEvaluation: Sendable {
   /// - Parameters:
   ///   - model: its weights are only read.
   ///   - pairs: at least one, chosen first.
+  ///   - places: of a mixture, for each pair the place of the member that judges its people, nil where
+  ///     that is not known; without it, all members judge every pair.
   ///   - tokenBudget: tokens computed at once.
   ///   - measuresOrder: whether a pair model that stands alone is read in both orders even where it
   ///     answers in one, for `inBothOrders`; others have no order.
   ///   - progress: told, after each part of the work, how many more pairs are done.
   /// - Throws: `PreferenceError` naming the pair at fault, `.noPairs` if there is none.
   public init(
-    model: PreferenceEnsemble, pairs: [PreferenceGroup], tokenBudget: Int = 4096,
-    measuresOrder: Bool = false, progress: (Int) -> Void = { _ in }
+    model: PreferenceEnsemble, pairs: [PreferenceGroup], by places: [Int?]? = nil,
+    tokenBudget: Int = 4096, measuresOrder: Bool = false, progress: (Int) -> Void = { _ in }
   ) throws(PreferenceError) {
     if pairs.isEmpty { throw .noPairs }
     var ordered: PairPreferenceModel?
@@ -102,6 +104,10 @@ public struct PreferenceEvaluation: Sendable {
           let found = try ordered.logOddsInBothOrders(pairs: part, tokenBudget: tokenBudget)
           orders += found
           logOdds += found.map { ordered.answer(asGiven: $0.asGiven, swapped: $0.swapped) }
+        } else if let places {
+          logOdds += try model.scores(
+            groups: part, by: Array(places[range]), tokenBudget: tokenBudget
+          ).map { $0[0] - $0[1] }
         } else {
           logOdds += try model.logOdds(pairs: part, tokenBudget: tokenBudget)
         }

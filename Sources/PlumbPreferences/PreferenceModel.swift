@@ -74,6 +74,30 @@ public enum PreferenceModel: Sendable {
   }
 }
 
+extension PreferenceModel {
+  /// Log-odds that each response is preferred to each, with which ``logOdds(pairs:tokenBudget:)`` agrees.
+  ///
+  /// - Returns: [groups][K][K].
+  /// - Throws: `PreferenceError` naming the row at fault.
+  public func preferenceLogits(
+    groups: [PreferenceGroup], tokenBudget: Int = 4096
+  ) throws -> [[[Double]]] {
+    switch self {
+    case .reward(let model):
+      return try model.rawScores(groups: groups, tokenBudget: tokenBudget).map { scores in
+        scores.map { own in scores.map { Double(own) - Double($0) } }
+      }
+    case .generalPreference(let model):
+      let tau = model.tau
+      return try model.embeddings(groups: groups, tokenBudget: tokenBudget).map {
+        $0.preferenceLogits(tau: tau)
+      }
+    case .pair(let model):
+      return try model.preferenceLogits(groups: groups, tokenBudget: tokenBudget)
+    }
+  }
+}
+
 /// Loads a reward, general preference or pair model, whichever a folder holds.
 /// - Throws: `PreferenceError.unknownArchitecture` for other models, and what loading throws.
 public func loadPreferenceModel(directory: URL) throws -> PreferenceModel {

@@ -11,7 +11,7 @@ import Testing
   static let data = EvaluateOptionsTests.rows(20, prefix: "Test")
 
   /// A stage with two reward models of other weights, normalised, and a pair model, and what lists them.
-  private func stage(_ folder: URL, index: String? = nil) throws -> String {
+  static func stage(_ folder: URL, index: String? = nil) throws -> String {
     let source = URL(filePath: TestModels.reward)
     let encoder = try ConversationEncoder.load(from: source)
     let configuration = try RewardModel(directory: source).decoder.configuration
@@ -33,11 +33,19 @@ import Testing
       entry("single", b, "mean"), entry("averaging", "\(a), \(b)", "mean"),
       entry("max-min", "\(a), \(b)", "minimum"), entry("mixed", "\(a), \(pair)", "mean"),
       entry("wrong", "\(a), \(pair)", "minimum"),
+      String(entry("people", "\(a), \(b)", "mean").dropLast()) + ", \"people\": \(people)}",
     ].joined(separator: ", ")
     try (index ?? "{\"models\": [\(listed)]}").write(
       to: folder.appending(path: "models.json"), atomically: false, encoding: .utf8)
     return folder.path
   }
+
+  /// Of the rows of `s0`, ann's are judged by the first member and bob's by the second, as is all of `s1`.
+  static let people = """
+    {"groupBy": "annotator", "groupField": "who", "annotatorsPerSource": 1, "seed": 3, "sources": [
+    {"name": "one", "rows": ["s0"], "members": {"one/ann": 0, "one/bob": 1}},
+    {"name": "two", "rows": ["s1"], "members": {"two": 1}}]}
+    """
 
   private func figures(_ model: String) throws -> JSONValue {
     let result = try EvaluateOptionsTests.evaluate(
@@ -53,7 +61,7 @@ import Testing
 
   @Test func membersJudgeTogetherByTheirRule() throws {
     try withTemporaryDirectory { folder in
-      let stage = try stage(folder)
+      let stage = try Self.stage(folder)
       let scores = try ["a", "b"].map { name in
         try Program.run(
           ["score", "--model", "\(stage)/cells/\(name)"], input: lines(Self.data)
@@ -90,7 +98,7 @@ import Testing
 
   @Test func whatIsNotListedIsRefused() throws {
     try withTemporaryDirectory { folder in
-      let stage = try stage(folder)
+      let stage = try Self.stage(folder)
       let cases = [
         ("\(stage)#nothing", ["'averaging'", "'max-min'", "found 'nothing'"]),
         (stage, ["'single'", "found no name"]),
@@ -108,7 +116,7 @@ import Testing
     try withTemporaryDirectory { folder in
       let empty =
         #"{"models": [{"name": "x", "scheme": "x", "seed": 1, "members": [], "rule": "mean"}]}"#
-      let stage = try stage(folder, index: empty)
+      let stage = try Self.stage(folder, index: empty)
       let result = try EvaluateOptionsTests.evaluate([], data: Self.data, model: "\(stage)#x")
       #expect(result.status == 1 && result.errors.contains("'x' has no members"))
     }

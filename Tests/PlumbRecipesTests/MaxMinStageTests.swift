@@ -104,14 +104,45 @@ import Testing
     let index = try #require(
       try RunFiles.read(
         json: ModelIndex.self, from: run.appending(path: "stages/max-min/models.json")))
-    #expect(index.models.map(\.rule) == [.mean, .minimum])
-    #expect(index.models.map(\.members.count) == [1, 2])
+    #expect(index.models.map(\.name) == ["single-seed1", "max-min-seed1", "mixture-seed1"])
+    #expect(index.models.map(\.rule) == [.mean, .minimum, .mean])
+    #expect(index.models.map(\.members.count) == [1, 2, 2])
+    // An answer that nobody voted on has no people: the mixture is no judge of it.
+    #expect(index.judges.map(\.scheme) == ["single", "max-min"])
     for entry in index.models {
       for member in entry.members {
         let model = try RewardModel(
           directory: run.appending(path: "stages/max-min/\(member)"))
         #expect(model.normalisation != nil)
       }
+    }
+    try Self.expectTheFigures(of: index.models[2], in: run, figures: figures, files: files)
+  }
+
+  /// Evaluated from outside, a mixture is as right as the stage says: every pair by its people's member.
+  private static func expectTheFigures(
+    of entry: ModelIndex.Entry, in run: URL, figures: [Figure], files: [String: String]
+  ) throws {
+    let people = try #require(entry.people)
+    let folders = entry.members.map { run.appending(path: "stages/max-min/\($0)") }
+    let ensemble = PreferenceEnsemble(
+      try folders.map { .reward(try RewardModel(directory: $0)) }, rule: entry.rule)
+    let encoder = try ConversationEncoder.load(from: folders[0])
+    for source in ["polite", "blunt"] {
+      let pairs = try DataFile.preferencePairs(URL(filePath: files["\(source).test"] ?? "")).rows
+      let groups = pairs.map { PreferenceGroup($0, encoder: encoder) }
+      let places = pairs.map {
+        people.member(source: $0.source, annotator: $0.group, promptKey: $0.promptKey)
+      }
+      let isKnown = places.allSatisfy { $0 != nil }
+      #expect(isKnown)
+      let found = try PreferenceEvaluation(model: ensemble, pairs: groups, by: places)
+      let expected = try #require(figures["max-min/mixture/accuracy/\(source)"]).value
+      expectClose(found.metrics.accuracy, expected, absolute: 1e-9)
+      // The other cluster is of the opposite taste.
+      let others = places.map { $0.map { 1 - $0 } }
+      let wrong = try PreferenceEvaluation(model: ensemble, pairs: groups, by: others)
+      #expect(wrong.metrics.accuracy < 0.5)
     }
   }
 

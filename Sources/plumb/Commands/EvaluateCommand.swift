@@ -182,7 +182,8 @@ struct EvaluateCommand: ParsableCommand {
     ) throws -> PreferenceEvaluation {
       do {
         return try PreferenceEvaluation(
-          model: judging.ensemble, pairs: pairs.groups, measuresOrder: measuresOrder
+          model: judging.ensemble, pairs: pairs.groups, by: pairs.members,
+          measuresOrder: measuresOrder
         ) {
           progress.advance(rows: $0)
         }
@@ -194,6 +195,8 @@ struct EvaluateCommand: ParsableCommand {
     let testPairs = test.scored(found.logOdds)
     let validationPairs = try fitted.map { $0.scored(try evaluated($0).logOdds) } ?? []
     progress.finish()
+    judging.warn(
+      ofUnknownPeople: (test.unknownPeople ?? 0) + (fitted?.unknownPeople ?? 0), in: "pairs")
     let analysis = PreferenceAnalysis(testPairs, validation: validationPairs, options: options)
     let order = found.inBothOrders.map {
       MeasuredOrderBias(
@@ -205,7 +208,8 @@ struct EvaluateCommand: ParsableCommand {
     }
     try StandardOutput().write(lines: [
       EvaluationJSON.object(
-        of: analysis, order: order, dropped: test.dropped, isComplete: json, kind: judging.kind)
+        of: analysis, order: order, dropped: test.dropped, unknownPeople: test.unknownPeople,
+        isComplete: json, kind: judging.kind)
     ])
     let leftOut = test.dropped.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
     try write(

@@ -8,10 +8,11 @@ enum EvaluationJSON {
   ///
   /// - Parameters:
   ///   - order: what the order of the responses decides; nil but for pair models.
+  ///   - unknownPeople: pairs that no member of a mixture is known for; nil but for mixtures.
   ///   - isComplete: with intervals, bins and settings; else the figures that were asked for.
   static func object(
     of analysis: PreferenceAnalysis, order: MeasuredOrderBias?, dropped: [String: Int],
-    isComplete: Bool, kind: String
+    unknownPeople: Int? = nil, isComplete: Bool, kind: String
   ) -> JSONValue {
     let calibration = analysis.all.calibration
     var fields: [(String, JSONValue)] = [
@@ -25,6 +26,7 @@ enum EvaluationJSON {
     if !dropped.isEmpty {
       fields.append(("dropped_reasons", counts(dropped)))
     }
+    if let unknownPeople { fields.append(("unknown_people", .integer(unknownPeople))) }
     if isComplete {
       if let order {
         fields += [

@@ -3,12 +3,16 @@ import PlumbCheckpoints
 import PlumbData
 import PlumbEvaluation
 import PlumbPreferences
+import PlumbRecipes
 import PlumbTokenizers
 
 /// The pairs of a file as a model reads them, with what is known about them and what was left out.
 struct EvaluationPairs {
   let groups: [PreferenceGroup]
   let facts: [PairFacts]
+  /// The member of a mixture that judges each pair's people, nil where that is not known; nil for a
+  /// model that is no mixture.
+  let members: [Int?]?
   /// Rows of the file.
   let rowCount: Int
   /// Rows that were left out, by reason.
@@ -23,9 +27,13 @@ struct EvaluationPairs {
     var collected = Collected(judging: judging, limit: limit)
     if let encoder = judging.texts.encoder {
       let source = file == "-" ? RowReader.standardInput : URL(filePath: file)
-      let (pairs, report) = try DataFile.preferencePairs(source)
+      var options = ReadOptions()
+      if let people = judging.people { options.groupField = people.groupField }
+      let (pairs, report) = try DataFile.preferencePairs(source, options: options)
       for pair in pairs {
-        collected.add(PreferenceGroup(pair, encoder: encoder)) {
+        let member = judging.people?.member(
+          source: pair.source, annotator: pair.group, promptKey: pair.promptKey)
+        collected.add(PreferenceGroup(pair, encoder: encoder), member: member) {
           PairFacts(pair) { encoder.response($0).count - 1 }
         }
       }
@@ -37,6 +45,7 @@ struct EvaluationPairs {
     }
     groups = collected.groups
     facts = collected.facts
+    members = judging.people == nil ? nil : collected.members
     guard !groups.isEmpty else {
       let reasons = dropped.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
       throw DataError(
@@ -45,6 +54,9 @@ struct EvaluationPairs {
         found: "none in \(rowCount) rows (\(reasons.joined(separator: ", ")))")
     }
   }
+
+  /// Pairs of people whom a mixture does not know; nil for a model that is no mixture.
+  var unknownPeople: Int? { members.map { $0.count { $0 == nil } } }
 
   /// Rows with what a model says of them.
   func scored(_ logOdds: [Double]) -> [ScoredPair] {
@@ -89,12 +101,15 @@ struct EvaluationPairs {
     let limit: Int
     var groups: [PreferenceGroup] = []
     var facts: [PairFacts] = []
+    var members: [Int?] = []
     var dropped: [String: Int] = [:]
 
     mutating func drop(_ reason: String) { dropped[reason, default: 0] += 1 }
 
     /// Takes a pair that fits; its facts are asked for only then.
-    mutating func add(_ group: PreferenceGroup, facts known: () -> PairFacts) {
+    mutating func add(
+      _ group: PreferenceGroup, member: Int? = nil, facts known: () -> PairFacts
+    ) {
       guard judging.ensemble.longestSequence(of: group) <= limit else {
         drop(
           group.prompt.count >= limit
@@ -103,6 +118,7 @@ struct EvaluationPairs {
       }
       groups.append(group)
       facts.append(known())
+      members.append(member)
     }
   }
 }

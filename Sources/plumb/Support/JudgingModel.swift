@@ -9,10 +9,12 @@ struct JudgingModel {
   let model: PreferenceModel
   /// All that judge together; often one.
   let ensemble: PreferenceEnsemble
+  /// Which of them judges whose pairs; nil where all judge together.
+  let people: PeopleAssignment?
   let texts: TextEncoder
 
   /// Loads a folder; a language model is refused with the command that fits it.
-  init(path: String) throws {
+  private init(path: String) throws {
     let folder = try openModel(path)
     if folder.architecture == folder.configuration.family.causalArchitecture {
       throw CommandFailure(
@@ -22,6 +24,7 @@ struct JudgingModel {
     model = try loadPreferenceModel(directory: folder.url)
     try requireNumbers(model.parameters, path: path)
     ensemble = PreferenceEnsemble([model], rule: .mean)
+    people = nil
     texts = try TextEncoder(path: path)
   }
 
@@ -35,10 +38,11 @@ struct JudgingModel {
     let first = members[0]
     for (folder, member) in zip(listed.folders, members) {
       try first.texts.requireSame(as: member.texts)
-      if members.count > 1, listed.rule == .minimum, !member.isReward {
+      let isLowest = members.count > 1 && listed.rule == .minimum
+      if isLowest || listed.people != nil, !member.isReward {
+        let why = isLowest ? "the lowest score of several counts" : "it is one of a mixture"
         throw CommandFailure(
-          "\(folder): expected a reward model, since the lowest score of several counts, found "
-            + member.kind)
+          "\(folder): expected a reward model, since \(why), found \(member.kind)")
       }
     }
     let shortest = members.min {
@@ -46,6 +50,7 @@ struct JudgingModel {
     }
     model = (shortest ?? first).model
     ensemble = PreferenceEnsemble(members.map(\.model), rule: listed.rule)
+    people = listed.people
     texts = first.texts
   }
 
@@ -57,12 +62,9 @@ struct JudgingModel {
   /// What kind of model it is, in words.
   var kind: String {
     let members = ensemble.members
+    if people != nil { return "a mixture of \(members.count) reward models over people" }
     if members.count > 1 {
-      let rewards = members.allSatisfy {
-        guard case .reward = $0 else { return false }
-        return true
-      }
-      let what = rewards ? "reward models" : "preference models"
+      let what = ensemble.hasScores ? "reward models" : "preference models"
       return "the \(ensemble.rule == .mean ? "mean" : "lowest") of \(members.count) \(what)"
     }
     return switch model {
@@ -70,6 +72,16 @@ struct JudgingModel {
     case .generalPreference: "a general preference model"
     case .pair: "a pair model"
     }
+  }
+
+  /// Says on standard error that a mixture knows no member for some people.
+  ///
+  /// - Parameter what: what was counted, such as `pairs`.
+  func warn(ofUnknownPeople count: Int, in what: String) {
+    guard people != nil, count > 0 else { return }
+    StandardError.write(
+      "plumb: \(count) \(what) are of people without a training pair; the mean of the mixture's models "
+        + "judges them\n")
   }
 
   private var isReward: Bool {

@@ -8,6 +8,8 @@ struct ListedReference {
   let folders: [String]
   /// How they judge together.
   let rule: CombinedJudge.Rule
+  /// Which of them judges whose pairs, in a mixture over people.
+  let people: PeopleAssignment?
 
   /// Reads `STAGE#NAME` or `STAGE/models.json#NAME`; nil for a path to a model.
   ///
@@ -39,5 +41,6 @@ struct ListedReference {
     }
     folders = entry.members.map { parent.appending(path: $0).relativePath }
     rule = entry.rule
+    people = entry.people
   }
 }

@@ -29,6 +29,19 @@ struct ModelOptions: ParsableArguments {
   var model: String
 }
 
+/// The preference model; shared by all commands that ask one.
+struct PreferenceModelOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      """
+      The preference model: a folder with config.json and model.safetensors, such as a stage of a \
+      run, or STAGE#NAME for one that the stage lists in models.json.
+      """,
+      valueName: "dir"),
+    completion: .directory)
+  var model: String
+}
+
 /// Where the rows come from.
 struct InputOptions: ParsableArguments {
   @Option(

@@ -1,6 +1,8 @@
 import PlumbCheckpoints
+import PlumbData
 import PlumbModels
 import PlumbPreferences
+import PlumbRecipes
 import PlumbTokenizers
 
 /// Reads rows of one response, or of a chosen and a rejected one, for a preference model.
@@ -10,28 +12,58 @@ struct PreferenceRowDecoder {
   /// The row as token ids: a group of responses that the model can read.
   func group(_ row: Row) throws -> PreferenceGroup {
     let group = try row.has("responses") ? list(row) : tokens(row)
-    if case .pair(let pairs) = model.model {
-      if group.responses.count > 2 {
-        let longest = group.responses.sorted { $0.count > $1.count }.prefix(2)
-        try row.check(
-          group.prompt + longest.joined() + pairs.opening, fit: model.configuration)
-        return group
-      }
-      guard group.responses.count == 2 else {
-        throw row.fault(
-          "a pair model compares two responses", expected: "\"chosen\" and \"rejected\"",
-          found: "one response")
-      }
-      // Checked as one sequence, because that is how the model reads it.
-      try row.check(
-        group.prompt + group.responses[0] + pairs.opening + group.responses[1],
-        fit: model.configuration)
-      return group
-    }
-    for response in group.responses {
-      try row.check(group.prompt + model.readout.prepared(response), fit: model.configuration)
+    let members = model.ensemble.members
+    for member in members { try check(group, of: row, fits: member) }
+    if group.responses.count == 1, members.count > 1, !model.ensemble.hasScores {
+      throw row.fault(
+        "several models that give preferences compare two responses",
+        expected: "\"chosen\" and \"rejected\"", found: "one response")
     }
     return group
+  }
+
+  /// Which member of a mixture judges the people of a row; nil if that is not known.
+  func member(of row: Row, _ people: PeopleAssignment) throws -> Int? {
+    // Without a prompt of its own, a row's messages before the answer are one.
+    let hasPrompt = row.has("prompt") || row.has("messages")
+    let prompt: [Message]
+    if hasPrompt {
+      prompt = try row.prompt()
+    } else {
+      prompt = row.has("chosen") ? try row.sharedPrompt("chosen") : []
+    }
+    let name = row.json[people.groupField].flatMap { $0.string ?? $0.integer.map(String.init) }
+    return people.member(
+      source: row.json["source"]?.string,
+      annotator: name.flatMap { $0.allSatisfy(\.isWhitespace) ? nil : $0 },
+      promptKey: PromptKey.of(prompt))
+  }
+
+  /// Refuses a group that a model cannot read.
+  private func check(
+    _ group: PreferenceGroup, of row: Row, fits member: PreferenceModel
+  ) throws {
+    let configuration = member.decoder.configuration
+    guard case .pair(let pairs) = member else {
+      for response in group.responses {
+        try row.check(group.prompt + member.readout.prepared(response), fit: configuration)
+      }
+      return
+    }
+    if group.responses.count > 2 {
+      let longest = group.responses.sorted { $0.count > $1.count }.prefix(2)
+      return try row.check(
+        group.prompt + longest.joined() + pairs.opening, fit: configuration)
+    }
+    guard group.responses.count == 2 else {
+      throw row.fault(
+        "a pair model compares two responses", expected: "\"chosen\" and \"rejected\"",
+        found: "one response")
+    }
+    // Checked as one sequence, because that is how the model reads it.
+    try row.check(
+      group.prompt + group.responses[0] + pairs.opening + group.responses[1],
+      fit: configuration)
   }
 
   /// A row with any number of responses, whose table is asked for.

@@ -29,14 +29,9 @@ struct AnnotatorGroups {
       groupField: configuration.groupField)
     let seed = context.seed
     reader.label = { pair, source in
-      switch configuration.groupBy {
-      case .source: source.name
-      case .annotator: pair.group.map { "\(source.name)/\($0)" } ?? source.name
-      case .dealt:
-        // By the prompt, so that a person's test prompts are not the ones learnt from others.
-        "\(source.name)/"
-          + "\(1 + StableHash.of(pair.promptKey, seed: seed) % UInt64(configuration.annotatorsPerSource))"
-      }
+      PeopleAssignment.group(
+        configuration.groupBy, of: source.name, annotator: pair.group, promptKey: pair.promptKey,
+        annotatorsPerSource: configuration.annotatorsPerSource, seed: seed)
     }
     sources = try reader.read(configuration.sources)
     var groups: [AnnotatorGroup] = []

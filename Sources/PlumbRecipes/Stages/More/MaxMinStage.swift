@@ -75,15 +75,21 @@ struct MaxMinStage: Stage {
         isMixture ? (0..<configuration.clusters).map(model) : [model(0)], data, seed: seed,
         isMixture: isMixture, encoder: encoder, place: place)
     }
-    if configuration.keepModels { try writeIndex(seeds, to: context.directory) }
+    let mixtures = records.enumerated().filter { $0.offset % 2 == 1 }.map(\.element)
+    if configuration.keepModels {
+      try index(
+        mixtures.map {
+          PeopleAssignment(configuration, data, clusters: $0.clusters, seed: context.seed)
+        }
+      ).write(to: context.directory)
+    }
     let measured = MeasuredModels(
       zip(cells, records).flatMap { cell, record in
         data.predictions(cell.0, seed: cell.1, record)
       }, seed: context.seed)
     return MaxMinReport(
       data: data, single: records.enumerated().filter { $0.offset % 2 == 0 }.map(\.element),
-      mixtures: records.enumerated().filter { $0.offset % 2 == 1 }.map(\.element),
-      configuration: configuration, stage: context.stage, seed: context.seed
+      mixtures: mixtures, configuration: configuration, stage: context.stage, seed: context.seed
     ).result.adding(measured)
   }
 
@@ -168,25 +174,30 @@ struct MaxMinStage: Stage {
     }
   }
 
-  private func writeIndex(_ seeds: [Int], to folder: URL) throws {
-    func entry(
-      _ name: String, _ scheme: String, _ seed: Int, _ members: [String], _ rule: CombinedJudge.Rule
-    ) -> ModelIndex.Entry {
-      ModelIndex.Entry(
-        name: name, scheme: scheme, seed: seed, members: members, rule: rule, accuracy: nil,
-        ece: nil)
-    }
-    try ModelIndex(
-      models: seeds.flatMap { seed in
-        [
-          entry("single-seed\(seed)", "single", seed, ["cells/single-seed\(seed)"], .mean),
-          entry(
-            "max-min-seed\(seed)", "max-min", seed,
-            (1..<(configuration.clusters + 1)).map { "cells/mixture-seed\(seed)/cluster-\($0)" },
-            .minimum),
+  /// Of every seed the single model, the lowest reward over the clusters, and the mixture whose clusters
+  /// judge their own people's pairs.
+  ///
+  /// - Parameter people: of each seed.
+  private func index(_ people: [PeopleAssignment]) -> ModelIndex {
+    ModelIndex(
+      models: people.enumerated().flatMap { offset, people in
+        let seed = offset + 1
+        let clusters = (1..<(configuration.clusters + 1)).map {
+          "cells/mixture-seed\(seed)/cluster-\($0)"
+        }
+        func entry(
+          _ scheme: String, _ members: [String], _ rule: CombinedJudge.Rule,
+          _ people: PeopleAssignment? = nil
+        ) -> ModelIndex.Entry {
+          ModelIndex.Entry(
+            name: "\(scheme)-seed\(seed)", scheme: scheme, seed: seed, members: members, rule: rule,
+            accuracy: nil, ece: nil, people: people)
+        }
+        return [
+          entry("single", ["cells/single-seed\(seed)"], .mean),
+          entry("max-min", clusters, .minimum), entry("mixture", clusters, .mean, people),
         ]
-      }
-    ).write(to: folder)
+      })
   }
 }
 

@@ -24,19 +24,42 @@ public struct ModelIndex: Codable, Sendable {
     var accuracy: Double?
     /// The mean over the sources of the expected calibration error; nil if not measured.
     var ece: Double?
+    /// Which member judges whose pairs, in a mixture over people; nil where all judge every pair.
+    public var people: PeopleAssignment?
   }
 
   /// In the order of the trainings.
   public var models: [Entry]
 
+  /// Those that can judge any answer.
+  ///
+  /// A mixture over people is left out: an answer that nobody voted on has no people, so no member is
+  /// its judge.
+  var judges: [Entry] { models.filter { $0.people == nil } }
+
   /// The index in a folder; nil where there is none.
-  /// - Throws: `RunError.damaged` for a file that is no index, or has an entry without members.
+  /// - Throws: `RunError.damaged` for a file that is no index, or has an entry without members or with
+  ///   people of a member that is not there.
   public static func read(from folder: URL) throws -> ModelIndex? {
     let file = folder.appending(path: fileName)
     guard let index = try RunFiles.read(json: ModelIndex.self, from: file) else { return nil }
     for entry in index.models where entry.members.isEmpty {
       throw RunError.damaged(
         path: file.relativePath, detail: "'\(entry.name)' has no members, expected at least one")
+    }
+    for entry in index.models {
+      let places = (entry.people?.sources ?? []).flatMap(\.members.values)
+      guard let stray = places.first(where: { !entry.members.indices.contains($0) })
+      else { continue }
+      throw RunError.damaged(
+        path: file.relativePath,
+        detail: "'\(entry.name)' has people of member \(stray), expected 0 to "
+          + "\(entry.members.count - 1)")
+    }
+    if let entry = index.models.first(where: { ($0.people?.annotatorsPerSource ?? 1) < 1 }) {
+      throw RunError.damaged(
+        path: file.relativePath,
+        detail: "'\(entry.name)' has no annotators_per_source, expected at least 1")
     }
     return index
   }
@@ -55,7 +78,7 @@ struct ListedModel {
   static func all(in reference: String, _ context: StageContext) throws -> [ListedModel] {
     let folder = try context.artifact(reference)
     if let index = try ModelIndex.read(from: folder) {
-      return index.models.map { entry in
+      return index.judges.map { entry in
         ListedModel(entry: entry, folders: entry.members.map { folder.appending(path: $0) })
       }
     }
