@@ -31,11 +31,11 @@ public struct ConsistencyCalibration: Sendable {
     public let meanConfidence: Double
     /// Expected calibration error, 0...1.
     public let ece: Double
-    /// Its 95 % interval over questions.
+    /// Its 95 % interval.
     public let eceInterval: Interval?
     /// Mean squared distance of confidence and correctness, 0...1.
     public let brier: Double
-    /// Its 95 % interval over questions.
+    /// Its 95 % interval.
     public let brierInterval: Interval?
     /// The reliability diagram.
     public let bins: [ReliabilityBin]
@@ -45,8 +45,10 @@ public struct ConsistencyCalibration: Sendable {
   public let questions: Int
   /// The share of questions whose commonest answer is right.
   public let accuracy: Double
-  /// Wilson's interval of the accuracy.
+  /// The 95 % interval of the accuracy: Wilson's, or over prompts where they are known and enough.
   public let accuracyInterval: Interval
+  /// Whether intervals are over prompts, and not over questions.
+  public let isByPrompt: Bool
   /// The figures of each measure.
   public let measures: [(measure: SampleConsistency.Measure, figures: Figures)]
 
@@ -54,17 +56,29 @@ public struct ConsistencyCalibration: Sendable {
   ///
   /// - Parameters:
   ///   - rows: at least one.
+  ///   - prompts: the prompt of each row, those with the same one being drawn together; nil where every
+  ///     question is its own.
   ///   - bins: bins of the calibration error.
   ///   - resamples: of the bootstrap; 0 for no intervals.
   ///   - seed: of the bootstrap.
-  public init(_ rows: [SampledAnswers], bins: Int = 10, resamples: Int = 1000, seed: UInt64 = 0) {
+  public init(
+    _ rows: [SampledAnswers], prompts: [String]? = nil, bins: Int = 10, resamples: Int = 1000,
+    seed: UInt64 = 0
+  ) {
     precondition(!rows.isEmpty, "ConsistencyCalibration: expected at least one row, found none")
     questions = rows.count
     let right = rows.reduce(0.0) { $0 + ($1.isRight ? 1 : 0) }
     accuracy = right / Double(rows.count)
-    accuracyInterval = .wilson(successes: right, trials: rows.count)
     let bootstrap = GroupedBootstrap(
-      keys: rows.indices.map(String.init), resamples: resamples, seed: seed)
+      keys: prompts ?? rows.indices.map(String.init), resamples: resamples, seed: seed)
+    let byPrompt =
+      prompts == nil
+      ? nil
+      : bootstrap.interval { drawn in
+        drawn.reduce(0.0) { $0 + (rows[$1].isRight ? 1 : 0) } / Double(drawn.count)
+      }
+    accuracyInterval = byPrompt ?? .wilson(successes: right, trials: rows.count)
+    isByPrompt = prompts != nil
     measures = SampleConsistency.Measure.allCases.map { measure in
       let points = rows.map { ($0.consistency.confidence(measure), $0.isRight ? 1.0 : 0.0) }
       func counted(_ drawn: [Int]) -> (bins: ReliabilityBins, brier: Double) {

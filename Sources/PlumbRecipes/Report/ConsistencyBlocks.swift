@@ -25,7 +25,8 @@ extension ConsistencyCalibration {
       [
         .paragraph(
           "The commonest answer is right for \(NumberText.interval(accuracy, accuracyInterval.ends)) "
-            + "of \(questions) questions. Measures of arXiv 2402.13904; 95 % intervals over questions."
+            + "of \(questions) \(isByPrompt ? "pairs" : "questions"). Measures of arXiv 2402.13904; "
+            + "95 % intervals over \(isByPrompt ? "prompts" : "questions")."
         ),
         .table(table),
         .charts([

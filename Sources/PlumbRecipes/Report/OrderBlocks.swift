@@ -31,3 +31,31 @@ extension MeasuredOrderBias {
       ])
   }
 }
+
+extension VerdictOrder {
+  /// What the order of the responses decides, for a page.
+  public var section: ReportSection {
+    func text(_ value: Double?, _ interval: Interval?) -> String {
+      guard let value else { return "–" }
+      return NumberText.percent(value)
+        + (interval.map {
+          " [\(NumberText.percent($0.lower)), \(NumberText.percent($0.upper))]"
+        } ?? "")
+    }
+    return ReportSection(
+      "Order of the responses",
+      [
+        .paragraph(
+          "Every pair is shown in both orders by turns. A judge that favours no place gives half of its "
+            + "verdicts to the first, however often it is right."),
+        .table(
+          TextTable(
+            columns: ["what", "value and 95 % interval"],
+            rows: [
+              ["pairs with verdicts in both orders", "\(pairs)"],
+              ["of these with a verdict that changes with the order", text(flips, flipsInterval)],
+              ["verdicts for the first place", text(firstPlace, firstPlaceInterval)],
+            ])),
+      ])
+  }
+}

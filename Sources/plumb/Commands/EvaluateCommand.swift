@@ -33,12 +33,17 @@ struct EvaluateCommand: ParsableCommand {
       bootstrap intervals over prompts, and how often a pair model's verdict changes with the \
       order of the responses. Every key is defined in Documentation/Calibration.md.
 
-      --answers measures a judge that gives no probabilities, by how far its samples agree; rows are \
-      {"samples": ["A", "A", "B"], "answer": "A"}.
+      --judge-url measures a judge that gives no probabilities: a program on this machine that is \
+      asked over HTTP (Documentation/Judges.md), --samples times about each pair, in both orders by \
+      turns. How far its verdicts agree is its confidence, by three measures (agreement, entropy, \
+      fsd), each with its mean, ECE and Brier score. Asks without a verdict are counted by reason; \
+      the command fails only where none has one. --answers does the same for answers that are there \
+      already; rows are {"samples": ["A", "A", "B"], "answer": "A"}.
 
         plumb evaluate --model DIR --data test.jsonl.zst
         plumb evaluate --model DIR --data test.jsonl.zst --validation validation.jsonl.zst --json --report out.html
         plumb evaluate --model DIR --data test.jsonl.zst --slices source,length --style-control length
+        plumb evaluate --judge-url http://127.0.0.1:8000/judge --samples 8 --data test.jsonl.zst
         plumb evaluate --answers samples.jsonl
       """)
 
@@ -67,6 +72,8 @@ struct EvaluateCommand: ParsableCommand {
 
   @Option(help: ArgumentHelp("Sampled answers of a judge, instead of a model.", valueName: "file"))
   var answers: String?
+
+  @OptionGroup var judge: JudgeOptions
 
   @Option(
     help: ArgumentHelp(
@@ -99,7 +106,9 @@ struct EvaluateCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Bootstrap draws for the intervals; 0 for none.", valueName: "n"))
   var resamples = 1000
 
-  @Option(help: ArgumentHelp("Seed of the bootstrap and of the folds.", valueName: "n"))
+  @Option(
+    help: ArgumentHelp(
+      "Seed of the bootstrap, of the folds and of the orders that a judge sees.", valueName: "n"))
   var seed: UInt64 = 0
 
   @OptionGroup var threads: ThreadOptions
@@ -115,17 +124,22 @@ struct EvaluateCommand: ParsableCommand {
       throw ValidationError("--resamples: expected a number from 0 to 100000, found \(resamples)")
     }
     _ = try options()
-    if answers != nil {
+    if answers != nil || judge.judgeURL != nil {
+      let asker = answers != nil ? "--answers" : "--judge-url"
       for (name, isGiven) in [
-        ("--model", model != nil), ("--data", data != nil), ("--validation", validation != nil),
+        ("--judge-url", answers != nil && judge.judgeURL != nil), ("--model", model != nil),
+        ("--data", answers != nil && data != nil), ("--validation", validation != nil),
         ("--slices", slices != nil), ("--style-control", styleControl != nil),
         ("--max-length", maxLength != nil),
       ] where isGiven {
-        throw ValidationError("--answers: expected no \(name), since no model is run")
+        throw ValidationError("\(asker): expected no \(name), since no model is run")
       }
+      guard answers != nil || data != nil else { throw ValidationError("expected --data FILE") }
       return
     }
-    guard model != nil else { throw ValidationError("expected --model DIR, or --answers FILE") }
+    guard model != nil else {
+      throw ValidationError("expected --model DIR, --judge-url URL, or --answers FILE")
+    }
     guard let data else { throw ValidationError("expected --data FILE") }
     if data == "-", validation == "-" {
       throw ValidationError("--validation: standard input is taken by --data")
@@ -147,6 +161,7 @@ struct EvaluateCommand: ParsableCommand {
     // The figures of all pairs alone show no interval.
     let hasIntervals =
       isComplete || validation != nil || slices != nil || styleControl != nil || answers != nil
+      || judge.judgeURL != nil
     options.resamples = hasIntervals ? resamples : 0
     return options
   }
@@ -163,7 +178,9 @@ struct EvaluateCommand: ParsableCommand {
       try write(found.report(all, file: answers))
       return
     }
-    guard let model, let data else { return }
+    guard let data else { return }
+    if let judge = try judge.judge() { return try evaluate(judge, on: data, options) }
+    guard let model else { return }
     let judging = try JudgingModel(reference: model)
     let context = judging.configuration.maximumPositions
     let limit = min(maxLength ?? context, context)
@@ -222,6 +239,19 @@ struct EvaluateCommand: ParsableCommand {
           .init("seed", "\(seed)"),
         ] + (validation.map { [.init("validation", $0)] } ?? []),
         sections: analysis.sections + (order.map { [$0.section] } ?? [])))
+  }
+
+  /// Asks a judge about all pairs, and measures it by its verdicts.
+  private func evaluate(
+    _ judge: EndpointJudge, on data: String, _ options: AnalysisOptions
+  ) throws {
+    let samples = self.judge.sampleCount
+    let found = try JudgeEvaluation(data, judge: judge, samples: samples, seed: seed)
+    let (all, sources) = found.answers.analysis(
+      bins: bins, resamples: options.resamples, seed: seed)
+    let order = found.order(resamples: options.resamples, seed: seed)
+    try StandardOutput().write(lines: [found.object(all, sources: sources, order: order)])
+    try write(found.report(all, order: order, judge: judge, data: data, samples: samples))
   }
 
   private func write(_ page: @autoclosure () -> Report) throws {

@@ -6,10 +6,19 @@ import PlumbRecipes
 /// Evaluates judges without probabilities by their sampled answers: `plumb evaluate --answers`.
 struct AnswersEvaluation {
   let rows: [SampledAnswers]
-  let rowCount: Int
+  /// The prompt of each row, where rows are pairs; nil for questions, each of which is one.
+  let prompts: [String]?
   let dropped: [String: Int]
   /// Samples that are marked as invalid.
   let invalidSamples: Int
+
+  /// Rows that were sampled here.
+  init(rows: [SampledAnswers], prompts: [String], dropped: [String: Int]) {
+    self.rows = rows
+    self.prompts = prompts
+    self.dropped = dropped
+    invalidSamples = rows.reduce(0) { $0 + $1.consistency.invalidSamples }
+  }
 
   /// Reads rows `{"samples": […], "answer": …}`; samples are texts, numbers, truth values or null.
   init(_ file: String) throws {
@@ -52,7 +61,7 @@ struct AnswersEvaluation {
         expected: "at least one sample in \"samples\"", found: "none in \(count) rows")
     }
     self.rows = rows
-    rowCount = count
+    prompts = nil
     self.dropped = dropped
     invalidSamples = rows.reduce(0) { $0 + $1.consistency.invalidSamples }
   }
@@ -75,11 +84,17 @@ struct AnswersEvaluation {
   func analysis(bins: Int, resamples: Int, seed: UInt64) -> (
     all: ConsistencyCalibration, sources: [(name: String, figures: ConsistencyCalibration)]
   ) {
-    func figures(_ rows: [SampledAnswers]) -> ConsistencyCalibration {
-      ConsistencyCalibration(rows, bins: bins, resamples: resamples, seed: seed)
+    func figures(_ places: [Int]) -> ConsistencyCalibration {
+      ConsistencyCalibration(
+        places.map { rows[$0] }, prompts: prompts.map { prompts in places.map { prompts[$0] } },
+        bins: bins, resamples: resamples, seed: seed)
     }
-    let sources = Dictionary(grouping: rows, by: \.source).sorted { $0.key < $1.key }
-    return (figures(rows), sources.count < 2 ? [] : sources.map { ($0.key, figures($0.value)) })
+    let sources = Dictionary(grouping: rows.indices) { rows[$0].source }
+      .sorted { $0.key < $1.key }
+    return (
+      figures(Array(rows.indices)),
+      sources.count < 2 ? [] : sources.map { ($0.key, figures($0.value)) }
+    )
   }
 
   /// The object that the command prints.
