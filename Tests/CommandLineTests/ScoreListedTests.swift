@@ -71,7 +71,7 @@ import Testing
       }
       let refused = try Program.run(
         ["score", "--model", "\(stage)#mixed"], input: lines([rows[0]]))
-      #expect(refused.status == 1 && refused.errors.contains("compare two responses"))
+      #expect(refused.status == 1 && refused.errors.contains("compares two responses"))
     }
   }
 

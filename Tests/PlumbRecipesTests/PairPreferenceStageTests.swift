@@ -59,7 +59,7 @@ import Testing
         + "prompts_per_iteration: 8, \(prompts), optimizer: {learning_rate: 0.001}}", "gpo")
     #expect(!summary.figures.isEmpty)
     // PPO needs one number for each response, and is told how to get it.
-    let error = #expect(throws: PreferenceError.self) {
+    let error = #expect(throws: RunError.self) {
       try run("ppo: {policy: '\(world("sft"))', reward: '\(judge)', \(prompts)}", "ppo")
     }
     #expect("\(try #require(error))".contains("preference_reward: opponents"))

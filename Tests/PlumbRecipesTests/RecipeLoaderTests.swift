@@ -406,4 +406,13 @@ import Testing
     }
     #expect(error?.description == expected)
   }
+
+  /// Capitals in a row are one word, so that documented keys such as `max_policy_kl` are read.
+  @Test(arguments: [
+    ("klCoefficient", "kl_coefficient"), ("maxPolicyKL", "max_policy_kl"), ("maxKL", "max_kl"),
+    ("aURLPart", "a_url_part"), ("l2Normalize", "l2_normalize"), ("watch.maxKL", "watch.max_kl"),
+  ])
+  func namesAreWrittenInSnakeCase(_ name: String, _ expected: String) {
+    #expect(snakeCase(name) == expected)
+  }
 }

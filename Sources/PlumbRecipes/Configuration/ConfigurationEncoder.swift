@@ -61,11 +61,17 @@ enum ConfigurationEncoder {
   }
 }
 
-/// `klCoefficient` → `kl_coefficient`: Swift's way to write a name → the recipe's.
+/// `maxPolicyKL` → `max_policy_kl`: Swift's way to write a name → the recipe's. Capitals in a row are one word.
 func snakeCase(_ name: String) -> String {
+  let characters = Array(name)
   var result = ""
-  for character in name {
-    if character.isUppercase, let last = result.last, last != "_", last != "." { result += "_" }
+  for (index, character) in characters.enumerated() {
+    if character.isUppercase, let last = result.last, last != "_", last != "." {
+      let beginsWord =
+        !characters[index - 1].isUppercase
+        || (index + 1 < characters.count && characters[index + 1].isLowercase)
+      if beginsWord { result += "_" }
+    }
     result += character.lowercased()
   }
   return result
