@@ -31,6 +31,21 @@ import Testing
     #expect(Set([first, longer, later]).count == 3)
   }
 
+  /// Models of one shape have one size, and whoever moves a file leaves its time.
+  @Test func aFileThatIsPutInItsPlaceIsRead() throws {
+    let folder = try TemporaryFolder()
+    let (url, other) = (
+      folder.url.appending(path: "weights"), folder.url.appending(path: "other")
+    )
+    try write("abc", to: url, modified: old)
+    try write("xyz", to: other, modified: old)
+    let first = try FileDigests.digest(of: url)
+    let status = rename(other.path, url.path)
+    try #require(status == 0)
+    let second = try FileDigests.digest(of: url)
+    #expect(first != second)
+  }
+
   /// Two versions within one step of the file system's clock have one time of modification.
   @Test func aFileOfThisMomentIsAlwaysRead() throws {
     let folder = try TemporaryFolder()

@@ -4,14 +4,17 @@ import Synchronization
 
 /// SHA-256 of files, each read once in a process: a model of several stages and judges is large.
 ///
-/// A file counts as unchanged while its size and its time of modification are the same. That time has
-/// steps of some milliseconds, and a file that is written twice in one step looks the same; so only
-/// the digest of a file that has been left alone for a while is kept.
+/// A file counts as unchanged while it is the same one on the disk, of the same size and time of
+/// modification: models of one shape have one size, and a file that is moved or copied may keep its
+/// time. That time has steps of some milliseconds, and a file that is written twice in one step looks
+/// the same; so only the digest of a file that has been left alone for a while is kept.
 enum FileDigests {
   /// A file as it was before it was read.
   private struct State: Equatable {
     var size: Int
     var modified: Date
+    /// Its number on the disk (inode), which a file that is put in its place does not have.
+    var number: Int?
   }
 
   private static let known = Mutex<[String: (state: State, digest: String)]>([:])
@@ -37,7 +40,8 @@ enum FileDigests {
     let found = try? FileManager.default.attributesOfItem(atPath: file.path)
     guard let size = found?[.size] as? NSNumber, let modified = found?[.modificationDate] as? Date
     else { return nil }
-    return State(size: size.intValue, modified: modified)
+    let number = found?[.systemFileNumber] as? NSNumber
+    return State(size: size.intValue, modified: modified, number: number?.intValue)
   }
 
   private static func read(_ url: URL) throws -> String {
