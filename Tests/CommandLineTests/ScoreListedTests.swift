@@ -131,4 +131,30 @@ import Testing
       }
     }
   }
+
+  /// Rows that name no source are of the source that their file is called by, for both commands.
+  @Test func aRowWithoutASourceIsOfItsFiles() throws {
+    try withTemporaryDirectory { folder in
+      let stage = try EvaluateListedTests.stage(folder)
+      let data = Self.data.filter { $0.contains("\"source\": \"s0\"") }
+        .map { $0.replacing("\"source\": \"s0\", ", with: "") }
+      try #require(data.count == 7 && !data[0].contains("\"source\""))
+      let file = folder.appending(path: "s1.test.jsonl")
+      try lines(data).write(to: file, atomically: false, encoding: .utf8)
+      let scored = try Program.run(
+        ["score", "--model", "\(stage)#people", "--input", file.path])
+      let (found, b) = (
+        try pairs(try scored.rows()), try pairs(try score("\(stage)/cells/b", data))
+      )
+      for (found, expected) in zip(found, b) {
+        expectClose(found, expected, absolute: 1e-5, relative: 0)
+      }
+      #expect(found.count == 7)
+      #expect(!scored.errors.contains("without a training pair"), "\(scored.errors)")
+      let evaluated = try Program.run(
+        ["evaluate", "--model", "\(stage)#people", "--data", file.path, "--resamples", "0"])
+      let unknown = try evaluated.rows().first?["unknown_people"]?.integer
+      #expect(unknown == 0, "\(evaluated.errors)")
+    }
+  }
 }

@@ -33,8 +33,10 @@ struct PreferenceRowDecoder {
       prompt = row.has("chosen") ? try row.sharedPrompt("chosen") : []
     }
     let name = row.json[people.groupField].flatMap { $0.string ?? $0.integer.map(String.init) }
+    // A row that names no source is of its file's, as for all that read pairs.
+    let file = row.input.split(separator: "/").last ?? ""
     return people.member(
-      source: row.json["source"]?.string,
+      source: row.json["source"]?.string ?? String(file.prefix { $0 != "." }),
       annotator: name.flatMap { $0.allSatisfy(\.isWhitespace) ? nil : $0 },
       promptKey: PromptKey.of(prompt))
   }
