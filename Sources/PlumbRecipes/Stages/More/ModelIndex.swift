@@ -56,10 +56,11 @@ public struct ModelIndex: Codable, Sendable {
         detail: "'\(entry.name)' has people of member \(stray), expected 0 to "
           + "\(entry.members.count - 1)")
     }
-    if let entry = index.models.first(where: { ($0.people?.annotatorsPerSource ?? 1) < 1 }) {
+    for entry in index.models {
+      guard let count = entry.people?.annotatorsPerSource, count < 1 else { continue }
       throw RunError.damaged(
         path: file.relativePath,
-        detail: "'\(entry.name)' has no annotators_per_source, expected at least 1")
+        detail: "'\(entry.name)' has annotatorsPerSource \(count), expected at least 1")
     }
     return index
   }

@@ -12,7 +12,8 @@ public struct PreferenceSourceConfiguration: ConfigurationSection {
   public var rows: [String] = []
   /// Files of preference pairs to train on.
   public var train: [String] = []
-  /// Files whose loss decides which weights are kept.
+  /// Files that temperature and style control are fitted on, and whose loss decides which weights are kept
+  /// where the stage measures it.
   public var validation: [String] = []
   /// Files to measure the result on.
   public var test: [String] = []
