@@ -47,14 +47,7 @@ struct EvaluateCommand: ParsableCommand {
         plumb evaluate --answers samples.jsonl
       """)
 
-  @Option(
-    help: ArgumentHelp(
-      """
-      The preference model: a folder with config.json and model.safetensors, such as a stage of a \
-      run, or STAGE#NAME for one that the stage lists in models.json.
-      """,
-      valueName: "dir"),
-    completion: .directory)
+  @Option(help: PreferenceModelOptions.help, completion: .directory)
   var model: String?
 
   @Option(

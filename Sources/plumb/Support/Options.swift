@@ -31,14 +31,17 @@ struct ModelOptions: ParsableArguments {
 
 /// The preference model; shared by all commands that ask one.
 struct PreferenceModelOptions: ParsableArguments {
-  @Option(
-    help: ArgumentHelp(
+  /// What the model of such a command may be.
+  static var help: ArgumentHelp {
+    ArgumentHelp(
       """
       The preference model: a folder with config.json and model.safetensors, such as a stage of a \
       run, or STAGE#NAME for one that the stage lists in models.json.
       """,
-      valueName: "dir"),
-    completion: .directory)
+      valueName: "dir")
+  }
+
+  @Option(help: PreferenceModelOptions.help, completion: .directory)
   var model: String
 }
 
