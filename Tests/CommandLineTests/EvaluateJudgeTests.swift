@@ -58,7 +58,7 @@ import Testing
     let prompt = groups.first?["prompt"]?.array?.first?["content"]?.string
     if prompt == "dead" { return Reply("", status: 500) }
     var reply = Reply("{\"groups\": [\(groups.map(entry).joined(separator: ", "))]}")
-    if prompt == "slow" { reply.delay = 3 }
+    if prompt == "slow" { reply.delay = 5 }
     return reply
   }
 
@@ -66,7 +66,7 @@ import Testing
     let server = try LoopbackServer { body, _ in Self.reply(body) }
     // The slow one last: the server answers one after the other.
     let names = ["sure", "wrong", "split", "first", "dead", "flaky", "tie", "slow"]
-    let result = try Self.evaluate(names, server, ["--samples", "4", "--judge-timeout", "2"])
+    let result = try Self.evaluate(names, server, ["--samples", "4", "--judge-timeout", "4"])
     let all = try #require(try result.rows().first)
     func number(_ keys: String...) throws -> Double {
       try #require(keys.reduce(all) { $0[$1] ?? .null }.number, "\(keys)")
