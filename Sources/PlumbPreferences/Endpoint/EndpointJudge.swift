@@ -2,7 +2,7 @@ import Foundation
 
 /// A program of one's own as judge, asked over HTTP on this machine.
 ///
-/// Groups are sent as JSON by `POST`, some at once; scores or a table of preferences come back
+/// Groups are sent as JSON by `POST`, some at once; scores, a table of preferences or a choice come back
 /// (`Documentation/Judges.md` has the schema). An exchange that fails for the moment (no connection, time
 /// out, status 408, 425, 429 or 5xx) is tried again after 1, 2, 4, … times `backoff` seconds; one that
 /// answers something else than the schema is not.
