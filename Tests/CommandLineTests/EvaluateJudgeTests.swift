@@ -146,7 +146,7 @@ import Testing
     #expect(many.errors.contains("found 503"), "\(many.errors)")
     #expect(server.requests.count == 8)
     let few = try Self.evaluate(["p"], server, ["--samples", "1"])
-    #expect(few.status == 1 && few.errors.contains("none in 1 asks about 1 pairs"))
+    #expect(few.status == 1 && few.errors.contains("none (asks: 1, pairs: 1)"))
     server.stop()
     let gone = try Self.evaluate(["p"], server)
     #expect(gone.status == 1 && gone.errors.contains("no answer in 1 attempts"))

@@ -49,8 +49,8 @@ struct JudgeEvaluation {
         if rows.isEmpty, unanswered == Self.patience || place == pairs.count - 1 {
           progress.finish()
           throw CommandFailure(
-            "\(judge.address.text): expected a verdict, found none in \(unanswered * samples) asks about "
-              + "\(unanswered) pairs" + (example.map { "; the first: \($0)" } ?? ""))
+            "\(judge.address.text): expected a verdict, found none (asks: \(unanswered * samples), pairs: "
+              + "\(unanswered))" + (example.map { "; the first: \($0)" } ?? ""))
         }
         continue
       }
