@@ -142,7 +142,7 @@ import Testing
     let server = try LoopbackServer { _, _ in Reply("no judge here", status: 503) }
     let many = try Self.evaluate((1...12).map { "p\($0)" }, server, ["--samples", "3"])
     #expect(many.status == 1 && many.output.isEmpty)
-    #expect(many.errors.contains("expected a verdict, found none in 24 asks about 8 pairs"))
+    #expect(many.errors.contains("expected a verdict, found none (asks: 24, pairs: 8)"))
     #expect(many.errors.contains("found 503"), "\(many.errors)")
     #expect(server.requests.count == 8)
     let few = try Self.evaluate(["p"], server, ["--samples", "1"])

@@ -61,7 +61,9 @@ enum ConfigurationEncoder {
   }
 }
 
-/// `maxPolicyKL` → `max_policy_kl`: Swift's way to write a name → the recipe's. Capitals in a row are one word.
+/// `maxPolicyKL` → `max_policy_kl`: Swift's way to write a name → the recipe's.
+///
+/// Capitals in a row are one word.
 func snakeCase(_ name: String) -> String {
   let characters = Array(name)
   var result = ""
