@@ -98,6 +98,25 @@ import Testing
     #expect(other.rewards != world.rewards)
   }
 
+  /// The states 0 and 0 0 of prompt 0 are rows of equal tokens, but for the end in front of them.
+  @Test func aLanguageModelTellsRepeatedLettersApart() {
+    let world = EnumeratedWorld(
+      prompts: 2, letters: 2, longest: 2, ends: true, referenceSpread: 1, rewardSpread: 0.5,
+      seed: 1)
+    #expect(world.promptTokens(1) == [2, 1])
+    var configuration = TruthLanguageModelConfiguration()
+    configuration.hiddenSize = 16
+    let chances = LanguagePolicy.fitted(world, configuration, seed: 1).logprobs()[0].map { exp($0) }
+    let chance = { (tokens: [Int32]) in world.number(of: tokens).map { chances[$0] } ?? 0 }
+    let first = [chance([0, 2]), chance([0, 0]), chance([0, 1])]
+    let atStart = chance([2])
+    let afterZero = first[0] / first.reduce(0, +)
+    #expect(abs(atStart - afterZero) > 0.01, "\(atStart), \(afterZero)")
+    let reference = world.reference[0].map { exp($0) }
+    let expected = world.number(of: [2]).map { reference[$0] } ?? 0
+    #expect(abs(atStart - expected) < 0.01, "\(atStart), \(expected)")
+  }
+
   @Test func promptsAreDigitsOfEqualLength() {
     let world = EnumeratedWorld(
       prompts: 5, letters: 2, longest: 1, ends: false, referenceSpread: 0, rewardSpread: 1, seed: 1)

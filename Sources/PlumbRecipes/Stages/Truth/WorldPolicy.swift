@@ -55,7 +55,12 @@ func sequenceSums(_ values: [Float], lengths: [Int]) -> [Double] {
 }
 
 extension EnumeratedWorld {
-  /// The ids of a prompt: its number, in digits of base A, most significant first.
+  /// The ids of a prompt: its number, in digits of base A, most significant first, behind the end action
+  /// where there is one.
+  ///
+  /// No letter is an end, so that no state is a row of equal tokens. A transformer that knows positions by
+  /// their distances alone attends to equal values there, whatever their number: without the end in front
+  /// it could not tell the prompt 0 from the prompt 0 with the response 0, and its optimum was not π*.
   func promptTokens(_ prompt: Int) -> [Int32] {
     var digits: [Int32] = []
     var (rest, span) = (prompt, promptCount - 1)
@@ -64,7 +69,7 @@ extension EnumeratedWorld {
       rest /= actionCount
       span /= actionCount
     } while span > 0
-    return digits
+    return (end.map { [$0] } ?? []) + digits
   }
 
   /// A buffer with the given responses of every prompt, one group each, scored with their rewards.
