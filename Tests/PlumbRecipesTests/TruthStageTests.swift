@@ -167,6 +167,21 @@ import Testing
 
     """
 
+  /// A dry run knows what the stages will train on before the game's files are there.
+  @Test func thePlanCountsTheRowsOfALanguageGame() throws {
+    let folder = try TemporaryFolder()
+    let plans = try Runner(
+      try StageRegistry.standard.loader.load(yaml: Self.language), registry: .standard,
+      directory: folder.url
+    ).plan()
+    let sizes = try #require(plans.first { $0.stage == "data" }).plan.sizes
+    #expect(sizes["demonstrations.train.jsonl.zst"] == 24 * 12)
+    // Two answers drawn by 0.5, 0.2, 0.2 and 0.1 are of different kinds in 1 - 0.34 of all pairs.
+    #expect(sizes["pairs.train.jsonl.zst"] == 190)
+    let reward = try #require(plans.first { $0.stage == "reward" }).plan.sizes
+    #expect(reward["rows"] == 190)
+  }
+
   @Test func languageGamesRunAndResumeToTheSameBytes() throws {
     let whole = try TemporaryFolder()
     let summary = try runTiny(Self.language, in: whole.url)

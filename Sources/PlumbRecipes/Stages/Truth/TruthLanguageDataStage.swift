@@ -51,11 +51,20 @@ struct TruthLanguageDataStage: Stage {
   var inputs: [String] { [] }
 
   func plan(_ context: PlanContext) throws -> StagePlan {
-    StagePlan(
+    let game = try LanguageGame(suite: configuration.suite, strength: configuration.strength)
+    let payoffs = game.scores.payoffs
+    let shares = configuration.shares
+    // Of two answers drawn by the shares; those that the judge does not tell apart make no pair.
+    var decided = 0.0
+    for a in shares.indices {
+      for b in shares.indices where payoffs[a][b] != 0 { decided += shares[a] * shares[b] }
+    }
+    let pairs = Double(configuration.trainPrompts * configuration.pairs) * decided
+    return StagePlan(
       "demonstrations and pairs of a language game",
       sizes: [
-        "demonstrations": configuration.trainPrompts * configuration.demonstrations,
-        "pairs": configuration.trainPrompts * configuration.pairs,
+        "demonstrations.train.jsonl.zst": configuration.trainPrompts * configuration.demonstrations,
+        "pairs.train.jsonl.zst": Int(pairs.rounded()),
       ], seconds: 2)
   }
 
