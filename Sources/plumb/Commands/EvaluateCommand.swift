@@ -168,7 +168,7 @@ struct EvaluateCommand: ParsableCommand {
       let (all, sources) = found.analysis(
         bins: bins, resamples: options.resamples, seed: seed)
       try StandardOutput().write(lines: [found.object(all, sources: sources)])
-      try write(found.report(all, file: answers))
+      try write(found.report(all, sources: sources, file: answers))
       return
     }
     guard let data else { return }
@@ -244,7 +244,9 @@ struct EvaluateCommand: ParsableCommand {
       bins: bins, resamples: options.resamples, seed: seed)
     let order = found.order(resamples: options.resamples, seed: seed)
     try StandardOutput().write(lines: [found.object(all, sources: sources, order: order)])
-    try write(found.report(all, order: order, judge: judge, data: data, samples: samples))
+    try write(
+      found.report(
+        all, sources: sources, order: order, judge: judge, data: data, samples: samples))
   }
 
   private func write(_ page: @autoclosure () -> Report) throws {

@@ -138,14 +138,50 @@ struct AnswersEvaluation {
   }
 
   /// The page of `--report`.
-  func report(_ all: ConsistencyCalibration, file: String) -> Report {
+  func report(
+    _ all: ConsistencyCalibration, sources: [(name: String, figures: ConsistencyCalibration)],
+    file: String
+  ) -> Report {
     Report(
       title: "Sample consistency",
       lead: "How well the agreement of a judge's samples tells whether the judge is right.",
       facts: [
         .init("answers", file), .init("questions", "\(all.questions)"),
-        .init("left out", "\(dropped.values.reduce(0, +))"),
+        .init("left out", leftOut),
         .init("invalid samples", "\(invalidSamples)"),
-      ], sections: [all.section(title: "Confidence against correctness")])
+      ], sections: sections(all, sources: sources))
+  }
+
+  /// Rows that were left out, by reason, as a page tells it.
+  var leftOut: String {
+    dropped.isEmpty
+      ? "none"
+      : dropped.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
+  }
+
+  /// What every page has: all rows, and each source where there are several.
+  func sections(
+    _ all: ConsistencyCalibration, sources: [(name: String, figures: ConsistencyCalibration)]
+  ) -> [ReportSection] {
+    let section = all.section(title: "Confidence against correctness")
+    guard !sources.isEmpty else { return [section] }
+    // By the share of samples that agree, the plainest of the three measures.
+    func cell(_ value: Double, _ interval: Interval?) -> String {
+      NumberText.interval(value, interval.map { [$0.lower, $0.upper] })
+    }
+    let rows = sources.map { name, found -> [String] in
+      let agreement = found.measures.first { $0.measure == .agreement }?.figures
+      return [
+        name, "\(found.questions)", cell(found.accuracy, found.accuracyInterval),
+        agreement.map { NumberText.fixed($0.meanConfidence, 3) } ?? "–",
+        agreement.map { cell($0.ece, $0.eceInterval) } ?? "–",
+      ]
+    }
+    let table = TextTable(
+      columns: [
+        "source", prompts == nil ? "questions" : "pairs", "right", "mean agreement",
+        "ECE of agreement",
+      ], rows: rows)
+    return [section, ReportSection("Sources", [.table(table)])]
   }
 }

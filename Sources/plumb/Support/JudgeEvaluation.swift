@@ -88,6 +88,9 @@ struct JudgeEvaluation {
     }
   }
 
+  /// Asks that were answered with a tie.
+  private var ties: Int { verdicts.reduce(0) { $0 + $1.answers.count { $0 == .tie } } }
+
   /// What the order of the responses decides.
   func order(resamples: Int, seed: UInt64) -> VerdictOrder {
     VerdictOrder(verdicts, prompts: answers.prompts ?? [], resamples: resamples, seed: seed)
@@ -98,7 +101,6 @@ struct JudgeEvaluation {
     _ all: ConsistencyCalibration, sources: [(name: String, figures: ConsistencyCalibration)],
     order: VerdictOrder
   ) -> JSONValue {
-    let ties = verdicts.reduce(0) { $0 + $1.answers.count { $0 == .tie } }
     let fields: [(String, JSONValue)] = [
       ("ties", .integer(ties)), ("asks", .integer(asks)),
       ("failed_asks", .integer(failures.values.reduce(0, +))),
@@ -116,11 +118,10 @@ struct JudgeEvaluation {
 
   /// The page of `--report`.
   func report(
-    _ all: ConsistencyCalibration, order: VerdictOrder, judge: EndpointJudge, data: String,
-    samples: Int
+    _ all: ConsistencyCalibration, sources: [(name: String, figures: ConsistencyCalibration)],
+    order: VerdictOrder, judge: EndpointJudge, data: String, samples: Int
   ) -> Report {
     let reasons = failures.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
-    let leftOut = answers.dropped.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
     return Report(
       title: "Judge by its verdicts",
       lead:
@@ -129,9 +130,9 @@ struct JudgeEvaluation {
       facts: [
         .init("judge", judge.address.text), .init("data", data),
         .init("pairs", "\(all.questions)"), .init("asks about each", "\(samples)"),
-        .init("left out", leftOut.isEmpty ? "none" : leftOut.joined(separator: ", ")),
+        .init("left out", answers.leftOut), .init("ties among the verdicts", "\(ties)"),
         .init(
           "asks without a verdict", reasons.isEmpty ? "none" : reasons.joined(separator: ", ")),
-      ], sections: [all.section(title: "Confidence against correctness"), order.section])
+      ], sections: answers.sections(all, sources: sources) + [order.section])
   }
 }
