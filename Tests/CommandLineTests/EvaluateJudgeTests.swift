@@ -137,6 +137,33 @@ import Testing
     }
   }
 
+  /// Several sources have a table of their own, one source has none; ties are counted.
+  @Test func aPageShowsEachSource() throws {
+    let server = try LoopbackServer { body, _ in Self.reply(body) }
+    try withTemporaryDirectory { folder in
+      let (file, page) = (
+        folder.appending(path: "pairs.jsonl"), folder.appending(path: "out.html")
+      )
+      func html(_ rows: [String]) throws -> String {
+        try lines(rows).write(to: file, atomically: false, encoding: .utf8)
+        let result = try Program.run([
+          "evaluate", "--judge-url", server.url(), "--data", file.path, "--samples", "2",
+          "--report", page.path,
+        ])
+        #expect(result.status == 0, "\(result.errors)")
+        return try String(contentsOf: page, encoding: .utf8)
+      }
+      let several = try html([
+        Self.pair("sure", source: "books"), Self.pair("tie", source: "films"),
+      ])
+      for text in ["Sources", "mean agreement", "books", "films", "ties among the verdicts"] {
+        #expect(several.contains(text), "\(text)")
+      }
+      let one = try html([Self.pair("sure", source: "books")])
+      #expect(!one.contains("mean agreement"))
+    }
+  }
+
   /// A judge that never answers is given up after a few pairs, with the reason.
   @Test func onlyAJudgeWithoutAnyVerdictIsFatal() throws {
     let server = try LoopbackServer { _, _ in Reply("no judge here", status: 503) }
@@ -149,7 +176,7 @@ import Testing
     #expect(few.status == 1 && few.errors.contains("none (asks: 1, pairs: 1)"))
     server.stop()
     let gone = try Self.evaluate(["p"], server)
-    #expect(gone.status == 1 && gone.errors.contains("no answer in 1 attempts"))
+    #expect(gone.status == 1 && gone.errors.contains("no answer in 1 attempt:"))
   }
 
   static let usageCases: [(arguments: [String], words: [String])] = [

@@ -161,6 +161,10 @@ import Testing
       #"{"groups": [{"preference_logits": [[0, 1], [1, 0]]}]}"#,
       "that are opposite, found 1.0 and 1.0"
     ),
+    (
+      #"{"groups": [{"probabilities": [[0.5, 0.9], [0.4, 0.5]]}]}"#,
+      "expected probabilities of (1, 0) and (0, 1) that add up to 1, found 0.4 and 0.9"
+    ),
     (#"{"groups": [{"choice": 2}]}"#, "0 to 1, as choice, found 2"),
     (#"{"groups": [{"choice": "A"}]}"#, "0 to 1, as choice, found \"A\""),
     (
@@ -192,7 +196,7 @@ import Testing
     let bad = try refusal(of: Reply("no such judge", status: 404), retries: 3)
     #expect(
       bad.text.contains(
-        "prompt 'p7': expected status 200, found 404 in 1 attempts: 'no such judge'"))
+        "prompt 'p7': expected status 200, found 404 in 1 attempt: 'no such judge'"))
     #expect(bad.requests == 1)
     let busy = try refusal(of: Reply("", status: 503), retries: 2)
     #expect(busy.text.contains("found 503 in 3 attempts"))

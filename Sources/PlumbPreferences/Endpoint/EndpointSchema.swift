@@ -101,7 +101,8 @@ struct EndpointSchema {
         }
       }
       return Judgement(
-        preferenceLogits: try antisymmetric(logits, of: group), scores: scores, source: source)
+        preferenceLogits: try antisymmetric(logits, of: group, probabilities: table),
+        scores: scores, source: source)
     }
     guard let scores else {
       let keys = entry.object.map { "the keys \($0.map(\.key).joined(separator: ", "))" }
@@ -142,11 +143,18 @@ struct EndpointSchema {
   }
 
   /// Log-odds with exactly opposite halves; refuses those that are not opposite but for rounding.
+  ///
+  /// - Parameter probabilities: what the endpoint gave, where it gave these; the fault names its numbers.
   private func antisymmetric(
-    _ table: [[Double]], of group: JudgeGroup
+    _ table: [[Double]], of group: JudgeGroup, probabilities: [[Double]]? = nil
   ) throws(JudgeEndpointError) -> [[Double]] {
     for i in table.indices {
       for j in 0...i where abs(table[i][j] + table[j][i]) > 1e-3 * max(1, abs(table[i][j])) {
+        if let given = probabilities {
+          throw fault(
+            group, "probabilities of (\(i), \(j)) and (\(j), \(i)) that add up to 1",
+            "\(given[i][j]) and \(given[j][i])")
+        }
         throw fault(
           group, "log-odds of (\(i), \(j)) and (\(j), \(i)) that are opposite",
           "\(table[i][j]) and \(table[j][i])")

@@ -28,13 +28,13 @@ public enum JudgeEndpointError: Error, Hashable, Sendable, CustomStringConvertib
       answers would leave it; expected 127.0.0.1, localhost or [::1], or 'allow_remote: true'
       """
     case .unreachable(let endpoint, let prompts, let attempts, let reason):
-      "endpoint '\(endpoint)', \(prompts): no answer in \(attempts) attempts: \(reason)"
+      "endpoint '\(endpoint)', \(prompts): no answer in \(Self.counted(attempts)): \(reason)"
     case .timedOut(let endpoint, let prompts, let attempts, let seconds):
-      "endpoint '\(endpoint)', \(prompts): no answer within \(seconds) seconds in \(attempts) attempts"
+      "endpoint '\(endpoint)', \(prompts): no answer within \(seconds) seconds in \(Self.counted(attempts))"
     case .status(let endpoint, let prompts, let attempts, let code, let body):
       """
-      endpoint '\(endpoint)', \(prompts): expected status 200, found \(code) in \(attempts) \
-      attempts\(body.isEmpty ? "" : ": \(body)")
+      endpoint '\(endpoint)', \(prompts): expected status 200, found \(code) in \
+      \(Self.counted(attempts))\(body.isEmpty ? "" : ": \(body)")
       """
     case .invalidAnswer(let endpoint, let prompts, let expected, let found):
       "endpoint '\(endpoint)', \(prompts): expected \(expected), found \(found)"
@@ -43,5 +43,9 @@ public enum JudgeEndpointError: Error, Hashable, Sendable, CustomStringConvertib
     case .declined(let endpoint, let prompt, let reason):
       "endpoint '\(endpoint)', prompt '\(prompt)': the judge declined: \(reason)"
     }
+  }
+
+  private static func counted(_ attempts: Int) -> String {
+    attempts == 1 ? "1 attempt" : "\(attempts) attempts"
   }
 }
