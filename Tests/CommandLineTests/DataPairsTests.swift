@@ -97,4 +97,20 @@ import Testing
     #expect(result.errors.hasPrefix("plumb: ") && result.errors.contains(words), "\(result.errors)")
     #expect(result.output.isEmpty)
   }
+
+  /// A stream of which not even the first block is there is not an empty file.
+  @Test func aStreamCutAtItsHeadIsCalledCut() throws {
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    let whole = try Data(
+      contentsOf: root.appending(path: "examples/data/forum-threads.jsonl.zst"))
+    try withTemporaryDirectory { folder in
+      let cut = folder.appending(path: "threads.jsonl.zst")
+      try whole.prefix(100).write(to: cut)
+      let result = try Program.run(
+        ["data", "pairs", cut.path, "--output", folder.appending(path: "o").path])
+      #expect(result.status == 1)
+      #expect(result.errors.contains("a compressed stream that ends before"), "\(result.errors)")
+    }
+  }
 }

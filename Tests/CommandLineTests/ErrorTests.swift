@@ -64,7 +64,8 @@ import Testing
       input: "{\"prompt\": \"a\", \"chosen\": \"b\"}\n", words: ["line 1", "\"rejected\""]),
     ErrorCase(
       id: "score: no prompt", arguments: ["score", "--model", TestModels.reward],
-      input: "{\"chosen\": \"a\", \"rejected\": \"b\"}\n", words: ["line 1", "\"chosen\""]),
+      input: "{\"chosen\": \"a\", \"rejected\": \"b\"}\n",
+      words: ["line 1", "\"chosen\"", "a \"prompt\" in the row", "found an answer alone"]),
     ErrorCase(
       id: "score: a gate without prompt", arguments: ["score", "--model", TestModels.gated],
       input: "{\"tokens\": [5]}\n", words: ["line 1", "prompt", "bare tokens"]),

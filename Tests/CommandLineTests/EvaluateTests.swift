@@ -59,6 +59,12 @@ import Testing
       input: "{\"chosen_tokens\": [5, 6, 0], \"rejected_tokens\": [7, 8]}\n"
     ).rows()
     #expect(rows.first?["pairs"]?.integer == 1)
+    // What is left out for another reason is not called long.
+    let equal = try Program.run(
+      ["evaluate", "--model", Fixtures.url("golden/worldpm").path, "--data", "-"],
+      input: "{\"chosen_tokens\": [5, 6], \"rejected_tokens\": [5, 6]}\n")
+    #expect(equal.status == 1 && equal.errors.contains("no pair can be measured"))
+    #expect(equal.errors.contains("identical responses: 1"), "\(equal.errors)")
   }
 
   /// Ten bins of equal width, weighted by their share.

@@ -7,10 +7,12 @@ extension ForumInput {
     let name = url.lastPathComponent
     if name.hasPrefix("RS_") || name.hasPrefix("RC_") { return .reddit }
     let start: [UInt8]
+    var nothing = "an empty file"
     do {
       start = try ByteReader(contentsOf: url).next() ?? []
     } catch let error as CheckpointError where error.kind == .truncated {
       start = []
+      nothing = "a compressed stream that ends before any of its content"
     }
     let content = start.drop { $0 <= 0x20 || [0xef, 0xbb, 0xbf].contains($0) }
     switch content.first {
@@ -32,7 +34,7 @@ extension ForumInput {
       throw DataError(
         .unknownSchema, file: url.path, "this is no forum dump",
         expected: "Posts.xml, RS_* or RC_*, or threads as JSON lines",
-        found: start.isEmpty ? "an empty file" : "bytes that begin neither XML nor JSON")
+        found: start.isEmpty ? nothing : "bytes that begin neither XML nor JSON")
     }
   }
 }

@@ -49,8 +49,9 @@ struct EvaluationPairs {
     guard !groups.isEmpty else {
       let reasons = dropped.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
       throw DataError(
-        .noUsableRows, file: file, "every pair is too long",
-        expected: "at least one of up to \(limit) tokens",
+        .noUsableRows, file: file,
+        collected.tooLong == rowCount ? "every pair is too long" : "no pair can be measured",
+        expected: "at least one usable pair of up to \(limit) tokens",
         found: "none in \(rowCount) rows (\(reasons.joined(separator: ", ")))")
     }
   }
@@ -103,6 +104,8 @@ struct EvaluationPairs {
     var facts: [PairFacts] = []
     var members: [Int?] = []
     var dropped: [String: Int] = [:]
+    /// Of these, pairs that do not fit.
+    var tooLong = 0
 
     mutating func drop(_ reason: String) { dropped[reason, default: 0] += 1 }
 
@@ -111,6 +114,7 @@ struct EvaluationPairs {
       _ group: PreferenceGroup, member: Int? = nil, facts known: () -> PairFacts
     ) {
       guard judging.ensemble.longestSequence(of: group) <= limit else {
+        tooLong += 1
         drop(
           group.prompt.count >= limit
             ? "prompt fills the context of \(limit) tokens" : "longer than \(limit) tokens")

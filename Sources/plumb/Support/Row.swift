@@ -81,7 +81,8 @@ struct Row {
 
   /// The turns that two lists of messages share, for a row that has no prompt of its own.
   func sharedPrompt(_ key: String) throws -> [Message] {
-    let turns = try messages(key)
+    // A text is an answer without its prompt, like a list of one message.
+    let turns = json[key]?.string == nil ? try messages(key) : []
     guard turns.count > 1 else {
       throw fault(
         "\"\(key)\"", expected: "a \"prompt\" in the row, or its messages before the answer",
