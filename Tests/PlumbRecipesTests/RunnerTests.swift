@@ -321,6 +321,11 @@ import Testing
     #expect(
       missing?.description.hasPrefix(
         "stages.first: expected an earlier stage or a path, found 'data/x' (looked in /") == true)
+    // An absolute path is the same from all three places, and named once.
+    let absolute = #expect(throws: RunError.self) {
+      try run(folder, overrides: ["first.base=/no/such"])
+    }
+    #expect(absolute?.description.hasSuffix("found '/no/such' (looked in /no/such)") == true)
     let later = #expect(throws: RunError.self) { try run(folder, overrides: ["first.base=third"]) }
     #expect(later == .laterStage(reference: "third", stage: "first"))
     #expect(!folder.exists("stages"))

@@ -96,6 +96,7 @@ import Testing
     #expect(alarm?.stage == "story" && alarm?.update == 7 && alarm?.alarms.count == 1)
     let told = alarm?.description ?? ""
     #expect(told.contains("stopped by an alarm after update 7, which is saved"))
+    #expect(told.contains("that were saved in") && told.hasSuffix("stages/story/watch"))
     #expect(try stopped.text("stages/story/policy") == "policy of update 7")
     #expect(stopped.exists("stages/story/checkpoints/step-000007/watch.json"))
     #expect(stopped.exists("stages/story/watch/samples.jsonl"))

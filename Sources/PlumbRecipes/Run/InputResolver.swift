@@ -37,7 +37,10 @@ struct InputResolver {
     if later.contains(reference) {
       throw RunError.laterStage(reference: reference, stage: stage)
     }
-    throw RunError.missingInput(reference: reference, stage: stage, looked: candidates.map(\.path))
+    // A recipe in the working directory, and an absolute path, have fewer than three places.
+    var looked: [String] = []
+    for path in candidates.map(\.path) where !looked.contains(path) { looked.append(path) }
+    throw RunError.missingInput(reference: reference, stage: stage, looked: looked)
   }
 
   /// The working directory, the recipe's folder and the one above.

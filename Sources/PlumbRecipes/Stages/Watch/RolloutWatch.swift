@@ -182,7 +182,8 @@ public struct RolloutAlarm: Error, CustomStringConvertible, Equatable {
     """
     stages.\(stage): stopped by an alarm after update \(update), which is saved
     \(alarms.map { "  - \($0)" }.joined(separator: "\n"))
-      the policy as it is now, its samples and rollouts are in \(folder)
+      the policy as it is now is in \(folder), the samples and rollouts that were saved in \
+    \(folder)/watch
     """
   }
 }
