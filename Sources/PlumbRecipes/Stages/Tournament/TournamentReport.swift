@@ -168,7 +168,10 @@ extension Cyclicity {
       columns: ["what", "measured", "95 % interval", "noise around one order"]
         + (other.map { ["noise around \($0.name)"] } ?? []),
       rows: [
-        ["prompts, with a loop", "\(prompts), \(promptsWithLoops)", "–", "–"] + blank,
+        [
+          "prompts, of these with comparisons in a loop", "\(prompts), \(promptsWithLoops)", "–",
+          "–",
+        ] + blank,
         ["verdicts", "\(comparisons)", "–", "–"] + blank,
         [
           "strict 3-cycles, of triples compared in full", "\(counts.cycles) of \(counts.triples)",
