@@ -42,11 +42,22 @@ import Testing
     "{\"id\":\"q\",\"score\":1,\"body\":\"b\",\"link_id\":\"x\",\"parent_id\":\"x\"}\n",
   ].joined()
 
+  /// One of the two files alone gives no pair, and the report says which other is missing.
+  @Test func oneFileAloneIsNoted() throws {
+    let questions = try makePairs([("RS_2012-01", Data(Self.submissions.utf8))])
+    let answers = try makePairs([("RC_2012-01", Data(Self.comments.utf8))])
+    #expect(questions.ids.isEmpty && answers.ids.isEmpty)
+    #expect(questions.report.notes.count == 1 && answers.report.notes.count == 1)
+    #expect(questions.report.notes.first?.contains("there is no answer") == true)
+    #expect(answers.report.notes.first?.contains("there is no question") == true)
+  }
+
   @Test func submissionsAndTheirComments() throws {
     let made = try makePairs([
       ("RS_2012-01", Data(Self.submissions.utf8)), ("RC_2012-01", Data(Self.comments.utf8)),
     ])
     #expect(made.ids == ["r/cooking-abc1-c2-c1", "r/cooking-abc3-ca-c9"])
+    #expect(made.report.notes.isEmpty)
     let row = try #require(made.all.first { $0["id"]?.string == "r/cooking-abc1-c2-c1" })
     #expect(row["messages"]?.array?.first?["content"]?.string == "Why & how? 😀\n\nbody")
     #expect(row["rejected"]?.string == "x < y\nz" && row["margin"]?.integer == 7)

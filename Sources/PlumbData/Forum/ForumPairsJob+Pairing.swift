@@ -119,6 +119,14 @@ extension ForumPairsJob {
     var counts = state.counts
     for report in state.reports { counts.add(report.counts) }
     let unseen = options.heldOutSites.subtracting(state.seenSites).sorted()
+    var notes = unseen.map { "the site '\($0)' was to be held out, and no pair is of it" }
+    // Each of Reddit's two files is whole without the other, and gives no pair.
+    let (questions, answers) = (counts[.questions], counts[.answers])
+    if questions == 0 || answers == 0 {
+      notes.append(
+        "there is no \(questions == 0 ? "question" : "answer") in these files; "
+          + "of Reddit, give a month's RS_ and RC_ files together")
+    }
     let report = ForumPairsReport(
       options: options, inputs: state.reports, counts: counts,
       testSets: decontamination.sets.enumerated().map { index, set in
@@ -131,7 +139,7 @@ extension ForumPairsJob {
         .init(
           part: name, file: outputs.fileName(index), pairs: state.pairsByPart[name] ?? 0)
       },
-      notes: unseen.map { "the site '\($0)' was to be held out, and no pair is of it" })
+      notes: notes)
     try AtomicFile.write(report.json.serialized() + "\n", to: target.appending(path: "report.json"))
     try FileManager.default.removeItem(at: work)
     return report
