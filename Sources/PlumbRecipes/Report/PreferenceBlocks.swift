@@ -31,12 +31,15 @@ extension PreferenceAnalysis {
     let rows = CalibrationMetric.allCases.map { metric in
       [metric.label, all.text(metric)]
     }
+    let draws =
+      options.resamples == 0
+      ? "no intervals" : "intervals from \(options.resamples) bootstrap draws of whole prompts"
     let ties = ties == 0 ? "" : " In \(ties) pairs the model sees no difference; they count half."
     return [
       .table(TextTable(columns: ["figure", "value and 95 % interval"], rows: rows)),
       .paragraph(
-        "\(all.calibration.pairs) pairs of \(all.prompts) prompts; \(options.bins) bins; intervals "
-          + "from \(options.resamples) bootstrap draws of whole prompts. ECE with "
+        "\(all.calibration.pairs) pairs of \(all.prompts) prompts; \(options.bins) bins; \(draws). "
+          + "ECE with "
           + eceByBins.map { "\($0.bins) bins: \(NumberText.fixed($0.ece, 3))" }
           .joined(separator: ", ") + ".\(ties)"),
     ]
