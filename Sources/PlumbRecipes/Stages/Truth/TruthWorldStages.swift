@@ -28,6 +28,8 @@ struct TruthBanditStage: Stage {
 /// Policy optimisers in a world of short token sequences whose optimum is known: a table over prefixes, and
 /// a causal language model.
 struct TruthTokensStage: Stage {
+  static let revision = 2
+
   let configuration: TruthTokensConfiguration
 
   var inputs: [String] { [] }
