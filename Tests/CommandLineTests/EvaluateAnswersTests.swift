@@ -15,8 +15,8 @@ import Testing
         #"{"samples": [], "answer": "A"}"#,
       ]).write(to: file, atomically: false, encoding: .utf8)
       let page = folder.appending(path: "out.html")
-      let all = try #require(
-        try Program.run(["evaluate", "--answers", file.path, "--report", page.path]).rows().first)
+      let arguments = ["evaluate", "--answers", file.path, "--report", page.path]
+      let all = try #require(try Program.run(arguments + ["--json"]).rows().first)
       expectClose(try #require(all["accuracy"]?.number), 2.0 / 3, absolute: 1e-12)
       #expect(all["questions"]?.integer == 3)
       #expect(all["samples"]?.integer == 10)
@@ -31,6 +31,12 @@ import Testing
         try #require(all["fsd"]?["mean_confidence"]?.number), (0.5 + 0.25 + 1) / 3, absolute: 1e-12)
       #expect(all["slices"]?["source"]?.array?.compactMap { $0["name"]?.string } == ["x", "y"])
       #expect(try String(contentsOf: page, encoding: .utf8).contains("first-second distance"))
+      // The plain figures alone, with the same values.
+      let plain = try #require(try Program.run(arguments).rows().first)
+      #expect(plain["slices"] == nil && plain["accuracy_interval"] == nil)
+      let keys = plain["agreement"]?.object?.map(\.key).sorted()
+      #expect(keys == ["brier", "ece", "mean_confidence"])
+      #expect(plain["agreement"]?["ece"]?.number == all["agreement"]?["ece"]?.number)
     }
   }
 

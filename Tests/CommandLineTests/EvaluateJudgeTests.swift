@@ -23,7 +23,8 @@ import Testing
         to: file, atomically: false, encoding: .utf8)
       return try Program.run(
         [
-          "evaluate", "--judge-url", server.url(), "--data", file.path, "--judge-retries", "0",
+          "evaluate", "--judge-url", server.url(), "--data", file.path, "--json", "--judge-retries",
+          "0",
           "--threads", "2",
         ] + arguments)
     }

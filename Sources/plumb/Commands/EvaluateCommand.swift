@@ -153,8 +153,7 @@ struct EvaluateCommand: ParsableCommand {
       ?? (isComplete ? StyleFeature.allCases : nil)
     // The figures of all pairs alone show no interval.
     let hasIntervals =
-      isComplete || validation != nil || slices != nil || styleControl != nil || answers != nil
-      || judge.judgeURL != nil
+      isComplete || validation != nil || slices != nil || styleControl != nil
     options.resamples = hasIntervals ? resamples : 0
     return options
   }
@@ -167,7 +166,7 @@ struct EvaluateCommand: ParsableCommand {
       let found = try AnswersEvaluation(answers)
       let (all, sources) = found.analysis(
         bins: bins, resamples: options.resamples, seed: seed)
-      try StandardOutput().write(lines: [found.object(all, sources: sources)])
+      try StandardOutput().write(lines: [found.object(all, sources: sources, isComplete: json)])
       try write(found.report(all, sources: sources, file: answers))
       return
     }
@@ -243,7 +242,9 @@ struct EvaluateCommand: ParsableCommand {
     let (all, sources) = found.answers.analysis(
       bins: bins, resamples: options.resamples, seed: seed)
     let order = found.order(resamples: options.resamples, seed: seed)
-    try StandardOutput().write(lines: [found.object(all, sources: sources, order: order)])
+    try StandardOutput().write(lines: [
+      found.object(all, sources: sources, order: order, isComplete: json)
+    ])
     try write(
       found.report(
         all, sources: sources, order: order, judge: judge, data: data, samples: samples))

@@ -98,27 +98,45 @@ struct AnswersEvaluation {
   }
 
   /// The object that the command prints.
+  ///
+  /// - Parameter isComplete: with intervals, bins and sources; else the plain figures.
   func object(
-    _ all: ConsistencyCalibration, sources: [(name: String, figures: ConsistencyCalibration)]
+    _ all: ConsistencyCalibration, sources: [(name: String, figures: ConsistencyCalibration)],
+    isComplete: Bool
   ) -> JSONValue {
     var fields: [(String, JSONValue)] =
-      Self.fields(all) + [
+      Self.fields(all, isComplete: isComplete) + [
         ("dropped", .integer(dropped.values.reduce(0, +))),
         ("samples", .integer(rows.reduce(0) { $0 + $1.consistency.samples })),
         ("invalid_samples", .integer(invalidSamples)),
       ]
     if !dropped.isEmpty { fields.append(("dropped_reasons", EvaluationJSON.counts(dropped))) }
-    if !sources.isEmpty {
+    if isComplete, !sources.isEmpty {
       let list = sources.map { name, figures in
-        EvaluationJSON.fieldsOf([("name", .string(name))] + Self.fields(figures))
+        EvaluationJSON.fieldsOf(
+          [("name", .string(name))] + Self.fields(figures, isComplete: true))
       }
       fields.append(("slices", .fields(["source": .array(list)])))
     }
     return EvaluationJSON.fieldsOf(fields)
   }
 
-  private static func fields(_ found: ConsistencyCalibration) -> [(String, JSONValue)] {
-    [
+  private static func fields(
+    _ found: ConsistencyCalibration, isComplete: Bool
+  ) -> [(String, JSONValue)] {
+    guard isComplete else {
+      return [("accuracy", .number(found.accuracy)), ("questions", .integer(found.questions))]
+        + found.measures.map { measure, figures in
+          (
+            measure.rawValue,
+            .fields([
+              "mean_confidence": .number(figures.meanConfidence), "ece": .number(figures.ece),
+              "brier": .number(figures.brier),
+            ])
+          )
+        }
+    }
+    return [
       ("accuracy", .number(found.accuracy)),
       ("accuracy_interval", EvaluationJSON.ends(found.accuracyInterval)),
       ("questions", .integer(found.questions)),

@@ -99,20 +99,24 @@ struct JudgeEvaluation {
   /// The object that the command prints.
   func object(
     _ all: ConsistencyCalibration, sources: [(name: String, figures: ConsistencyCalibration)],
-    order: VerdictOrder
+    order: VerdictOrder, isComplete: Bool
   ) -> JSONValue {
-    let fields: [(String, JSONValue)] = [
+    var fields: [(String, JSONValue)] = [
       ("ties", .integer(ties)), ("asks", .integer(asks)),
       ("failed_asks", .integer(failures.values.reduce(0, +))),
       ("failures", EvaluationJSON.counts(failures)),
       ("order_pairs", .integer(order.pairs)),
       ("order_flips", EvaluationJSON.optional(order.flips)),
-      ("order_flips_interval", EvaluationJSON.ends(order.flipsInterval)),
       ("first_place_share", EvaluationJSON.optional(order.firstPlace)),
-      ("first_place_share_interval", EvaluationJSON.ends(order.firstPlaceInterval)),
     ]
+    if isComplete {
+      fields += [
+        ("order_flips_interval", EvaluationJSON.ends(order.flipsInterval)),
+        ("first_place_share_interval", EvaluationJSON.ends(order.firstPlaceInterval)),
+      ]
+    }
     return .object(
-      (answers.object(all, sources: sources).object ?? [])
+      (answers.object(all, sources: sources, isComplete: isComplete).object ?? [])
         + fields.map { JSONField(key: $0.0, value: $0.1) })
   }
 
