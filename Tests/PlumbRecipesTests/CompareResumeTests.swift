@@ -63,22 +63,8 @@ import Testing
     // Before the second part; after the third, which is not saved yet; before the fifth and the sixth.
     let moments = [4, 7, 10, 12]
     let checkpoints = [1, 2, 5, 6]
-    var copies: [TemporaryFolder] = []
-    var failure: (any Error)?
-    var poll = 0
-    try runTiny(yaml(world), in: straight.url) {
-      poll += 1
-      guard moments.contains(poll) else { return false }
-      do {
-        let copy = try TemporaryFolder()
-        try FileManager.default.removeItem(at: copy.url)
-        try FileManager.default.copyItem(at: straight.url, to: copy.url)
-        copies.append(copy)
-      } catch { failure = error }
-      return false
-    }
-    if let failure { throw failure }
-    #expect(poll == 13)
+    let (copies, polls) = try runTinyCopying(yaml(world), in: straight, at: moments)
+    #expect(polls == 13)
     try #require(copies.count == moments.count)
     for (index, copy) in copies.enumerated() {
       let newest = "stages/compare/checkpoints/step-00000\(checkpoints[index])"

@@ -123,21 +123,32 @@ struct KilledRuns {
   /// Runs again, and copies the directory at moments.
   private func copies(of folder: TemporaryFolder, at moments: [Moment]) throws -> [TemporaryFolder]
   {
-    var copies: [TemporaryFolder] = []
-    var poll = 0
-    var failure: (any Error)?
-    try runTiny(yaml, in: folder.url, overrides: overrides) {
-      poll += 1
-      guard moments.contains(where: { $0.poll == poll }) else { return false }
-      do {
-        let copy = try TemporaryFolder()
-        try FileManager.default.removeItem(at: copy.url)
-        try FileManager.default.copyItem(at: folder.url, to: copy.url)
-        copies.append(copy)
-      } catch { failure = error }
-      return false
-    }
-    if let failure { throw failure }
-    return copies
+    try runTinyCopying(
+      yaml, in: folder, overrides: overrides, at: moments.map(\.poll)
+    ).copies
   }
+}
+
+/// Runs a recipe and copies its directory at polls, where it asks whether to stop: as SIGKILL would leave it.
+///
+/// - Returns: the copies in the order of the polls, and the number of polls of the whole run.
+func runTinyCopying(
+  _ yaml: String, in folder: TemporaryFolder, overrides: [String] = [], at moments: [Int]
+) throws -> (copies: [TemporaryFolder], polls: Int) {
+  var copies: [TemporaryFolder] = []
+  var poll = 0
+  var failure: (any Error)?
+  try runTiny(yaml, in: folder.url, overrides: overrides) {
+    poll += 1
+    guard moments.contains(poll) else { return false }
+    do {
+      let copy = try TemporaryFolder()
+      try FileManager.default.removeItem(at: copy.url)
+      try FileManager.default.copyItem(at: folder.url, to: copy.url)
+      copies.append(copy)
+    } catch { failure = error }
+    return false
+  }
+  if let failure { throw failure }
+  return (copies, poll)
 }

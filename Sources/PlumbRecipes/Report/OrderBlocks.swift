@@ -1,14 +1,20 @@
 public import PlumbEvaluation
 import PlumbPreferences
 
+private func share(_ value: Double) -> String { NumberText.percent(value) }
+
+/// A value with its interval; a dash where there is none.
+private func text(
+  _ value: Double?, _ interval: Interval?, _ show: (Double) -> String
+) -> String {
+  guard let value else { return "–" }
+  return show(value) + (interval.map { " [\(show($0.lower)), \(show($0.upper))]" } ?? "")
+}
+
 extension MeasuredOrderBias {
   /// What the order of the responses decides, for a page.
   public var section: ReportSection {
-    func text(_ value: Double, _ interval: Interval?, _ show: (Double) -> String) -> String {
-      show(value) + (interval.map { " [\(show($0.lower)), \(show($0.upper))]" } ?? "")
-    }
     func nats(_ value: Double) -> String { NumberText.fixed(value, 3) }
-    func share(_ value: Double) -> String { NumberText.percent(value) }
     return ReportSection(
       "Order of the responses",
       [
@@ -35,13 +41,6 @@ extension MeasuredOrderBias {
 extension VerdictOrder {
   /// What the order of the responses decides, for a page.
   public var section: ReportSection {
-    func text(_ value: Double?, _ interval: Interval?) -> String {
-      guard let value else { return "–" }
-      return NumberText.percent(value)
-        + (interval.map {
-          " [\(NumberText.percent($0.lower)), \(NumberText.percent($0.upper))]"
-        } ?? "")
-    }
     return ReportSection(
       "Order of the responses",
       [
@@ -53,8 +52,11 @@ extension VerdictOrder {
             columns: ["what", "value and 95 % interval"],
             rows: [
               ["pairs with verdicts in both orders", "\(pairs)"],
-              ["of these with a verdict that changes with the order", text(flips, flipsInterval)],
-              ["verdicts for the first place", text(firstPlace, firstPlaceInterval)],
+              [
+                "of these with a verdict that changes with the order",
+                text(flips, flipsInterval, share),
+              ],
+              ["verdicts for the first place", text(firstPlace, firstPlaceInterval, share)],
             ])),
       ])
   }

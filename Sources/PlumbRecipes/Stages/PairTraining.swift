@@ -60,7 +60,7 @@ struct PairSets {
           return EncodedPair(
             group: PreferenceGroup($0), source: row.source,
             // Of the whole answers, however much of them the model reads.
-            facts: withFacts ? PairFacts(row) { encoder.response($0).count - 1 } : nil,
+            facts: withFacts ? PairFacts(row, encoder: encoder) : nil,
             margin: row.margin, probability: row.probability)
         }
       }

@@ -34,7 +34,7 @@ struct EvaluationPairs {
         let member = judging.people?.member(
           source: pair.source, annotator: pair.group, promptKey: pair.promptKey)
         collected.add(PreferenceGroup(pair, encoder: encoder), member: member) {
-          PairFacts(pair) { encoder.response($0).count - 1 }
+          PairFacts(pair, encoder: encoder)
         }
       }
       rowCount = report.rows

@@ -195,8 +195,8 @@ struct CyclicSuiteData {
         PairFacts(
           PreferencePair(
             id: "", source: suite.name, prompt: prompt.prompt,
-            chosen: prompt.responses[edge.winner], rejected: prompt.responses[edge.loser])
-        ) { encoder.response($0).count - 1 }
+            chosen: prompt.responses[edge.winner], rejected: prompt.responses[edge.loser]),
+          encoder: encoder)
       }
     }
   }

@@ -197,15 +197,11 @@ struct CyclicTrainer {
     let test = suite.groups["test"] ?? []
     var embeddings: [PreferenceEmbeddings] = []
     let tables: [[[Double]]]
-    switch model {
-    case .reward(let model):
-      tables = try model.rawScores(groups: test).map {
-        Judgement(scores: $0.map(Double.init), source: "").preferenceLogits
-      }
-    case .generalPreference(let model):
+    if case .generalPreference(let model) = model {
+      // Read once, for the drawing too.
       embeddings = try model.embeddings(groups: test)
       tables = embeddings.map { $0.preferenceLogits(tau: model.tau) }
-    case .pair(let model):
+    } else {
       tables = try model.preferenceLogits(groups: test)
     }
     let layout = model.parameters.layout

@@ -26,6 +26,20 @@ public struct ModelIndex: Codable, Sendable {
     var ece: Double?
     /// Which member judges whose pairs, in a mixture over people; nil where all judge every pair.
     public var people: PeopleAssignment?
+
+    /// What is wrong with it as a file has it, and what was expected; nil for a sound entry.
+    fileprivate var fault: String? {
+      guard !members.isEmpty else { return "no members, expected at least one" }
+      guard let people else { return nil }
+      let places = people.sources.flatMap(\.members.values)
+      if let stray = places.first(where: { !members.indices.contains($0) }) {
+        return "people of member \(stray), expected 0 to \(members.count - 1)"
+      }
+      guard people.annotatorsPerSource >= 1 else {
+        return "annotatorsPerSource \(people.annotatorsPerSource), expected at least 1"
+      }
+      return nil
+    }
   }
 
   /// In the order of the trainings.
@@ -43,24 +57,9 @@ public struct ModelIndex: Codable, Sendable {
   public static func read(from folder: URL) throws -> ModelIndex? {
     let file = folder.appending(path: fileName)
     guard let index = try RunFiles.read(json: ModelIndex.self, from: file) else { return nil }
-    for entry in index.models where entry.members.isEmpty {
-      throw RunError.damaged(
-        path: file.relativePath, detail: "'\(entry.name)' has no members, expected at least one")
-    }
     for entry in index.models {
-      let places = (entry.people?.sources ?? []).flatMap(\.members.values)
-      guard let stray = places.first(where: { !entry.members.indices.contains($0) })
-      else { continue }
-      throw RunError.damaged(
-        path: file.relativePath,
-        detail: "'\(entry.name)' has people of member \(stray), expected 0 to "
-          + "\(entry.members.count - 1)")
-    }
-    for entry in index.models {
-      guard let count = entry.people?.annotatorsPerSource, count < 1 else { continue }
-      throw RunError.damaged(
-        path: file.relativePath,
-        detail: "'\(entry.name)' has annotatorsPerSource \(count), expected at least 1")
+      guard let fault = entry.fault else { continue }
+      throw RunError.damaged(path: file.relativePath, detail: "'\(entry.name)' has \(fault)")
     }
     return index
   }

@@ -131,9 +131,7 @@ struct PreferenceSourceReader {
   private func facts(
     _ row: PreferencePair, of configuration: PreferenceSourceConfiguration
   ) -> PairFacts {
-    // Of the whole answers, however much of them the model reads.
-    var facts = PairFacts(row) { encoder.response($0).count - 1 }
-    facts.source = configuration.name
+    var facts = PairFacts(row, encoder: encoder, source: configuration.name)
     if configuration.opposite { (facts.chosen, facts.rejected) = (facts.rejected, facts.chosen) }
     return facts
   }

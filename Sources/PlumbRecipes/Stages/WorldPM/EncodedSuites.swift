@@ -46,10 +46,8 @@ struct EncodedSuites {
     layout = SuiteLayout(
       tasks: tasks, taskOfRow: taskOfRow, promptOfRow: promptOfRow, stylesOfRow: styles)
     facts = encoded.map { group in
-      // Of the whole answers, however much of them the model reads.
-      var facts = PairFacts(tests[group.example].pair) { encoder.response($0).count - 1 }
-      facts.source = tests[group.example].task
-      return facts
+      let test = tests[group.example]
+      return PairFacts(test.pair, encoder: encoder, source: test.task)
     }
     self.report = report
     pairs = encoded.map { PreferenceGroup($0) }
