@@ -102,15 +102,11 @@ extension PreferenceModel {
 /// - Throws: `PreferenceError.unknownArchitecture` for other models, and what loading throws.
 public func loadPreferenceModel(directory: URL) throws -> PreferenceModel {
   let folder = try ModelFolder(directory)
-  let stem = folder.configuration.family.architectureStem
-  switch folder.architecture {
-  case stem + GeneralPreferenceModel.architectureSuffix:
-    return .generalPreference(try GeneralPreferenceModel(folder))
-  case stem + PairPreferenceModel.architectureSuffix:
-    return .pair(try PairPreferenceModel(folder))
-  case let name where RewardModel.Head.allCases.contains { stem + $0.architectureSuffix == name }:
-    return .reward(try RewardModel(folder))
-  default:
+  switch PreferenceModelKind(folder) {
+  case .reward: return .reward(try RewardModel(folder))
+  case .generalPreference: return .generalPreference(try GeneralPreferenceModel(folder))
+  case .pair: return .pair(try PairPreferenceModel(folder))
+  case nil:
     throw PreferenceError.unknownArchitecture(
       path: folder.json.path, found: folder.architecture)
   }

@@ -191,7 +191,7 @@ import Testing
       try refusal(stage("", held: bare), in: folder),
       contains: [
         "stages.ppo: '\(world("preference"))'", "expected as watch.held_out a judge with scores",
-        "found one that gives preferences only, and one response to a prompt",
+        "found a general preference model",
       ])
     let wrote = folder.exists("run/stages/ppo/watch") || folder.exists("run/stages/ppo/checkpoints")
     #expect(!wrote)
@@ -224,8 +224,8 @@ import Testing
             prompts: ['\(world("data/prompts.train.jsonl.zst"))']}
         """),
       contains: [
-        "stages.ppo: 'mean of ", "expected a judge that scores each response",
-        "found one that gives preferences only",
+        "stages.ppo: '\(world("preference"))'", "expected a judge that scores each response",
+        "found a general preference model",
       ])
     // Whoever learns from preferences may have such a judge, but not the lowest score of it.
     expect(
@@ -237,7 +237,7 @@ import Testing
         """),
       contains: [
         "stages.gpo: '\(world("preference"))': expected scores, of which the lowest counts",
-        "found a judge that gives preferences only",
+        "found a general preference model",
       ])
   }
 

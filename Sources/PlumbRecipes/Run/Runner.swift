@@ -77,6 +77,7 @@ public final class Runner {
   public func run() throws -> RunSummary {
     let began = ContinuousClock.now
     let fingerprints = try self.fingerprints()
+    try checkModels()
     try RunFiles.createFolder(stagesFolder)
     let lock = try RunLock(directory: directory)
     defer { withExtendedLifetime(lock) {} }
@@ -261,6 +262,10 @@ public final class Runner {
       stagesFolder: stagesFolder, recipeFile: recipe.file)
   }
 
+  func checkModels() throws {
+    try ModelCheck(stages: stages, names: recipe.stages.map(\.name)).run(resolver)
+  }
+
   /// A stage's results follow from its settings, its code, its inputs, the seed and the threads.
   private func fingerprints() throws -> [StageFingerprint] {
     var known: [String: String] = [:]
@@ -313,6 +318,7 @@ extension Runner {
   public func plan() throws -> [(stage: String, kind: String, plan: StagePlan, isDone: Bool)] {
     var plans: [String: StagePlan] = [:]
     let fingerprints = try fingerprints()
+    try checkModels()
     return try recipe.stages.indices.map { index in
       let entry = recipe.stages[index]
       let context = PlanContext(recipe: recipe, inputs: resolver(index), plans: plans)

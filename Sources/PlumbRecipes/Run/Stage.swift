@@ -56,6 +56,12 @@ public protocol Stage: Sendable {
   /// or paths. The stage runs again when one of them has changed. Empty strings are left out.
   var inputs: [String] { get }
 
+  /// The model that the stage leaves in its own folder; nil for none.
+  static var product: ModelKind? { get }
+
+  /// The models among the inputs, with what they must be; whoever names a wrong one learns it at the start.
+  var models: [ModelUse] { get }
+
   /// Sizes and time of the stage before it runs, for `--dry-run`; reads files, writes none.
   func plan(_ context: PlanContext) throws -> StagePlan
 
@@ -66,6 +72,12 @@ public protocol Stage: Sendable {
 extension Stage {
   /// The first revision.
   public static var revision: Int { 1 }
+
+  /// No model.
+  public static var product: ModelKind? { nil }
+
+  /// None that could be told apart before it is loaded.
+  public var models: [ModelUse] { [] }
 }
 
 /// What a stage will do: a sentence, sizes and a time.

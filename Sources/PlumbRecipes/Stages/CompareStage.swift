@@ -89,6 +89,15 @@ struct CompareStage: Stage {
       + configuration.prompts
   }
 
+  var models: [ModelUse] {
+    let policies =
+      [configuration.baseline] + configuration.policies + configuration.bestOf.map(\.policy)
+    let judges =
+      [configuration.judge, configuration.reward] + configuration.otherJudges
+      + configuration.bestOf.map(\.judge)
+    return policies.map { ModelUse($0, as: .policy) } + judges.flatMap { $0.models() }
+  }
+
   func plan(_ context: PlanContext) throws -> StagePlan {
     let policies =
       1 + configuration.policies.count + configuration.bestOf.reduce(0) { $0 + $1.n }

@@ -123,6 +123,12 @@ struct DPOStage: Stage {
       + configuration.validation
   }
 
+  static var product: ModelKind? { .language }
+
+  var models: [ModelUse] {
+    ([configuration.policy] + configuration.references).map { ModelUse($0, as: .policy) }
+  }
+
   func plan(_ context: PlanContext) throws -> StagePlan {
     try pairTrainingPlan(
       context, what: "\(configuration.lossSummary)\(adapterNote(configuration.lora))",

@@ -134,6 +134,10 @@ struct GeneralPreferenceStage: Stage {
     [configuration.model] + configuration.training.files
   }
 
+  static var product: ModelKind? { .preference(.generalPreference) }
+
+  var models: [ModelUse] { [ModelUse(configuration.model, as: .trunk)] }
+
   func plan(_ context: PlanContext) throws -> StagePlan {
     try context.plan(
       "general preference, dimension \(configuration.dimension)", model: configuration.model,

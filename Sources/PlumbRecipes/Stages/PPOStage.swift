@@ -86,6 +86,10 @@ struct PPOStage: Stage {
 
   var inputs: [String] { configuration.settings.inputs }
 
+  static var product: ModelKind? { .language }
+
+  var models: [ModelUse] { configuration.settings.models }
+
   func plan(_ context: PlanContext) throws -> StagePlan {
     let parameters = try parameterCount(context, model: configuration.policy)
     let responses =

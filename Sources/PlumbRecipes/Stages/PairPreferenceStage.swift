@@ -51,6 +51,10 @@ struct PairPreferenceStage: Stage {
     [configuration.model] + configuration.training.files
   }
 
+  static var product: ModelKind? { .preference(.pair) }
+
+  var models: [ModelUse] { [ModelUse(configuration.model, as: .trunk)] }
+
   func plan(_ context: PlanContext) throws -> StagePlan {
     try context.plan(
       "pair model", model: configuration.model, configuration.training,

@@ -92,6 +92,10 @@ struct PretrainStage: Stage {
     [configuration.tokenizer, configuration.model] + configuration.files
   }
 
+  static var product: ModelKind? { .language }
+
+  var models: [ModelUse] { [ModelUse(configuration.model, as: .policy)] }
+
   func plan(_ context: PlanContext) throws -> StagePlan {
     let parameters = try plannedParameters(context)
     let tokens = configuration.steps * configuration.batchTokens

@@ -69,6 +69,10 @@ struct RewardModelStage: Stage {
     [configuration.model] + configuration.training.files
   }
 
+  static var product: ModelKind? { .preference(.reward) }
+
+  var models: [ModelUse] { [ModelUse(configuration.model, as: .rewardStart)] }
+
   func plan(_ context: PlanContext) throws -> StagePlan {
     try context.plan(
       "Bradley-Terry", model: configuration.model, configuration.training)

@@ -65,6 +65,10 @@ struct RewardProbeStage: Stage {
     [configuration.model] + configuration.train + configuration.validation + configuration.test
   }
 
+  static var product: ModelKind? { .preference(.reward) }
+
+  var models: [ModelUse] { [ModelUse(configuration.model, as: .rewardStart)] }
+
   func plan(_ context: PlanContext) throws -> StagePlan {
     let plan = try pairTrainingPlan(
       context, what: "linear probe", model: configuration.model,

@@ -56,6 +56,10 @@ struct SFTStage: Stage {
     [configuration.model] + configuration.train + configuration.validation
   }
 
+  static var product: ModelKind? { .language }
+
+  var models: [ModelUse] { [ModelUse(configuration.model, as: .policy)] }
+
   func plan(_ context: PlanContext) throws -> StagePlan {
     try pairTrainingPlan(
       context, what: "cross-entropy on answers\(adapterNote(configuration.lora))",

@@ -57,6 +57,13 @@ struct ZeroShotStage: Stage {
     [configuration.languageModel, configuration.model] + configuration.test
   }
 
+  var models: [ModelUse] {
+    [
+      ModelUse(configuration.languageModel, as: .policy),
+      ModelUse(configuration.model, as: .judge),
+    ]
+  }
+
   func plan(_ context: PlanContext) throws -> StagePlan {
     StagePlan("likelihoods against a preference model, on held-out pairs")
   }

@@ -97,6 +97,8 @@ struct CyclicStage: Stage {
 
   var inputs: [String] { [configuration.model] }
 
+  var models: [ModelUse] { [ModelUse(configuration.model, as: .trunk)] }
+
   func plan(_ context: PlanContext) throws -> StagePlan {
     let suites = configuration.chosenSuites
     let answers = suites.reduce(0) { $0 + $1.judge.cycle.count }

@@ -84,6 +84,10 @@ struct GPOStage: Stage {
 
   var inputs: [String] { configuration.settings.inputs }
 
+  static var product: ModelKind? { .language }
+
+  var models: [ModelUse] { configuration.settings.models }
+
   func plan(_ context: PlanContext) throws -> StagePlan {
     let responses =
       configuration.iterations * configuration.promptsPerIteration * configuration.responses

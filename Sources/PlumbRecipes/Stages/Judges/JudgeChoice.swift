@@ -55,6 +55,21 @@ public struct JudgeChoice: Codable, Hashable, Sendable {
     }
   }
 
+  /// The models among them, with what each must be.
+  ///
+  /// - Parameter need: why each response needs one number; nil where preferences are enough.
+  func models(scores need: ScoreNeed? = nil) -> [ModelUse] {
+    let need = handling.preferenceReward == .off ? need : nil
+    switch form {
+    case .model(let configuration):
+      return [ModelUse(configuration.model, as: need.map(ModelUse.Role.scorer) ?? .judge)]
+    case .ensemble(let configuration):
+      let member = configuration.combine == .minimum ? .lowest : need
+      return configuration.ensemble.flatMap { $0.models(scores: member) }
+    case .rule, .endpoint: return []
+    }
+  }
+
   /// The judge in a few words, for plans and reports; also its name in buffers.
   public var summary: String {
     switch form {

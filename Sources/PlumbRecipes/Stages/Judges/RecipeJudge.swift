@@ -50,7 +50,7 @@ private func plainJudge(
     if configuration.combine == .minimum, let member = scored.firstIndex(of: false) {
       throw RunError.wrongModel(
         stage: context.stage, model: configuration.ensemble[member].summary,
-        expected: "scores, of which the lowest counts, or 'preference_reward: opponents' beside it",
+        expected: ScoreNeed.lowest.rawValue,
         found: "a judge that gives preferences only")
     }
     let judge = CombinedJudge(

@@ -62,6 +62,10 @@ struct BestOfNStage: Stage {
       + configuration.prompts
   }
 
+  var models: [ModelUse] {
+    [ModelUse(configuration.policy, as: .policy), ModelUse(configuration.judge, as: .judge)]
+  }
+
   func plan(_ context: PlanContext) throws -> StagePlan {
     policyPlan(
       "best of \(configuration.n) answers by the reward models of "

@@ -15,6 +15,8 @@ struct MaxMinStage: Stage {
 
   var inputs: [String] { [configuration.model] + configuration.files }
 
+  var models: [ModelUse] { [ModelUse(configuration.model, as: .policy)] }
+
   /// What one training gave: a mixture, or the single model.
   struct Record: Codable {
     /// Log-odds that the chosen response wins, on the test pairs of every source: under the cluster of the

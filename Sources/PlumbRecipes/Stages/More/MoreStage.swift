@@ -16,6 +16,8 @@ struct MoreStage: Stage {
 
   var inputs: [String] { [configuration.model] + configuration.files }
 
+  var models: [ModelUse] { [ModelUse(configuration.model, as: .policy)] }
+
   /// One training.
   struct Cell: Codable, Hashable {
     /// `top`, `multi-task` or `more`.

@@ -36,6 +36,9 @@ extension JudgedRoundsSettings {
   /// What a stage reads.
   var inputs: [String] { settings.inputs(judge: judge) }
 
+  /// The models of a stage.
+  var models: [ModelUse] { settings.models(judge: judge, responses: responses) }
+
   /// Policy, judge, watch and prompts.
   func start(_ context: StageContext) throws -> OnPolicyStart {
     try OnPolicyStart(context, settings, judge: judge, rounds: iterations, responses: responses)

@@ -38,7 +38,7 @@ struct OnPolicyStart {
     if needsScores, found.givesScores == false {
       throw RunError.wrongModel(
         stage: context.stage, model: choice.summary,
-        expected: "a judge that scores each response, or 'preference_reward: opponents' beside it",
+        expected: ScoreNeed.training.rawValue,
         found: "one that gives preferences only")
     }
     judge = found.judge

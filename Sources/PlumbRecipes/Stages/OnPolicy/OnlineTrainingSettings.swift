@@ -34,6 +34,14 @@ extension OnlineTrainingSettings {
   /// What a stage reads whose responses go to `judge`.
   func inputs(judge: JudgeChoice) -> [String] { [policy] + judge.inputs + prompts + watch.inputs }
 
+  /// The models of a stage with K responses to a prompt.
+  ///
+  /// - Parameter needsScores: whether it learns from one number per response.
+  func models(judge: JudgeChoice, responses: Int, needsScores: Bool = false) -> [ModelUse] {
+    [ModelUse(policy, as: .policy)] + judge.models(scores: needsScores ? .training : nil)
+      + watch.heldOut.models(scores: responses < 2 ? .heldOut : nil)
+  }
+
   /// The rounds of a stage.
   func rounds(
     _ updates: Int, _ prompts: [PolicyPrompt], promptsPerUpdate: Int, responsesPerPrompt: Int,

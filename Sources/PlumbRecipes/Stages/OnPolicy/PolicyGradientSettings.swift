@@ -100,6 +100,11 @@ extension PolicyGradientSettings {
   /// What a stage reads.
   var inputs: [String] { settings.inputs(judge: reward) }
 
+  /// The models of a stage.
+  var models: [ModelUse] {
+    settings.models(judge: reward, responses: responsesPerPrompt, needsScores: true)
+  }
+
   /// Policy, judge, watch and prompts.
   func start(_ context: StageContext) throws -> OnPolicyStart {
     try OnPolicyStart(

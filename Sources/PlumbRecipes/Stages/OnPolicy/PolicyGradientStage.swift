@@ -10,6 +10,10 @@ struct PolicyGradientStage<Method: PolicyGradientMethod>: Stage {
 
   var inputs: [String] { configuration.settings.inputs }
 
+  static var product: ModelKind? { .language }
+
+  var models: [ModelUse] { configuration.settings.models }
+
   func plan(_ context: PlanContext) throws -> StagePlan {
     let responses =
       configuration.updates * configuration.promptsPerUpdate * configuration.responsesPerPrompt

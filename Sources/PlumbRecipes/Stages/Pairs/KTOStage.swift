@@ -15,6 +15,10 @@ struct KTOStage: Stage {
     [configuration.policy] + configuration.rows + configuration.validation
   }
 
+  static var product: ModelKind? { .language }
+
+  var models: [ModelUse] { [ModelUse(configuration.policy, as: .policy)] }
+
   func plan(_ context: PlanContext) throws -> StagePlan {
     try pairTrainingPlan(
       context, what: "kto loss\(adapterNote(configuration.lora))", model: configuration.policy,

@@ -14,6 +14,12 @@ struct OnlineDPOStage: Stage {
 
   var inputs: [String] { configuration.settings.inputs(judge: configuration.judge) }
 
+  static var product: ModelKind? { .language }
+
+  var models: [ModelUse] {
+    configuration.settings.models(judge: configuration.judge, responses: configuration.responses)
+  }
+
   func plan(_ context: PlanContext) throws -> StagePlan {
     let responses =
       configuration.updates * configuration.promptsPerUpdate * configuration.responses

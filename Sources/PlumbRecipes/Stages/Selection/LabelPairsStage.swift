@@ -76,6 +76,12 @@ struct LabelPairsStage: Stage {
       + configuration.pairs
   }
 
+  var models: [ModelUse] {
+    // Of pairs that are labelled again the policy lends its tokenizer only.
+    (configuration.pairs.isEmpty ? [ModelUse(configuration.policy, as: .policy)] : [])
+      + configuration.judge.models()
+  }
+
   func plan(_ context: PlanContext) throws -> StagePlan {
     let rows = configuration.maxRows > 0 ? configuration.maxRows : 1000
     guard configuration.pairs.isEmpty else {

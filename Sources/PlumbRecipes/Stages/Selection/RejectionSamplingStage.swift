@@ -44,6 +44,10 @@ struct RejectionSamplingStage: Stage {
 
   var inputs: [String] { configuration.settings.inputs }
 
+  static var product: ModelKind? { .language }
+
+  var models: [ModelUse] { configuration.settings.models }
+
   func plan(_ context: PlanContext) throws -> StagePlan {
     let prompts = configuration.iterations * configuration.promptsPerIteration
     return policyPlan(

@@ -123,6 +123,13 @@ struct TruthLanguageStage: Stage {
       + configuration.testPrompts
   }
 
+  var models: [ModelUse] {
+    [
+      ModelUse(configuration.policy, as: .policy),
+      ModelUse(configuration.players.contains(.ppo) ? configuration.reward : "", as: .reward),
+    ]
+  }
+
   /// What one player left behind.
   struct Record: Codable {
     /// Counts of the classes in the samples of every round; none for the start.

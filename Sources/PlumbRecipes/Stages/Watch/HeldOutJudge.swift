@@ -33,7 +33,7 @@ struct HeldOutJudge {
     guard responses >= 2 || found.givesScores != false else {
       throw RunError.wrongModel(
         stage: context.stage, model: choice.summary,
-        expected: "as watch.held_out a judge with scores, or two responses to a prompt or more",
+        expected: ScoreNeed.heldOut.rawValue,
         found: "one that gives preferences only, and one response to a prompt")
     }
     self.init(judge: found.judge, readers: found.readers, encoder: encoder)

@@ -86,6 +86,12 @@ struct PreferenceFinetuneStage: Stage {
       + configuration.suites.files
   }
 
+  var models: [ModelUse] {
+    [
+      ModelUse(configuration.model, as: .rewardStart), ModelUse(configuration.base, as: .reward),
+    ]
+  }
+
   /// What one training found.
   struct Record: Codable {
     /// Training pairs.

@@ -90,6 +90,8 @@ struct PreferenceScalingStage: Stage {
       + configuration.suites.files
   }
 
+  var models: [ModelUse] { configuration.models.map { ModelUse($0, as: .rewardStart) } }
+
   /// What one training found.
   struct Record: Codable {
     /// Parameters of the model, head included.
