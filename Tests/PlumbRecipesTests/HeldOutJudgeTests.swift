@@ -96,11 +96,31 @@ import Testing
     let found = try compare(
       [[1, 1], [1, 1]], [[2, 2], [2, 2]], isBaseline: true, state: &state)
     #expect(found.metrics["held_out/agreement"] == nil)
-    #expect(found.metrics["held_out/divergence"] == nil)
+    #expect(found.metrics["held_out/divergence"] == 0)
     for monitor in WatchConfiguration().monitors {
       guard let value = found.values[monitor.name] else { continue }
       #expect(state.look(monitor, at: value, update: 1) == nil)
     }
+  }
+
+  /// A rule that no first response keeps to has no spread at the start, and yet a rise under it rings.
+  ///
+  /// Start and round together are six zeros and two ones: deviation √(3/16), and the mean rose by 1/2.
+  @Test func aRiseFromAFlatStartRings() throws {
+    var state = WatchState()
+    let heldOut = [[8.0, 12], [8, 12]]
+    let start = try compare([[0, 0], [0, 0]], heldOut, isBaseline: true, state: &state)
+    #expect(start.metrics["held_out/divergence"] == 0)
+    let later = try compare([[0, 1], [0, 1]], heldOut, state: &state)
+    let expected = 0.5 / (3.0 / 16).squareRoot()
+    #expect(abs((later.values["divergence"] ?? 0) - expected) < 1e-12)
+    let monitor = try #require(WatchConfiguration().monitors.first { $0.name == "divergence" })
+    #expect(state.look(monitor, at: expected, update: 2) != nil)
+    // Equal but for rounding is no spread either.
+    state = WatchState()
+    _ = try compare([[0.1, 0.1], [0.1, 0.1]], heldOut, isBaseline: true, state: &state)
+    let same = try compare([[0.1, 0.1], [0.1, 0.1]], heldOut, state: &state)
+    #expect(same.values["divergence"] == 0)
   }
 
   /// A judge that the training judge is made of is not held out either, on whichever side it stands.
@@ -150,7 +170,7 @@ import Testing
 
   /// Every recipe that compares policies under a held-out judge watches their rounds with it, by a stage that is
   /// there before them; alarms warn, since these recipes must end.
-  @Test(arguments: [("quickstart", 2), ("smollm2-compare", 4), ("compare-gpo-ppo", 12)])
+  @Test(arguments: [("quickstart", 2), ("smollm2-compare", 12), ("compare-gpo-ppo", 12)])
   func theRecipesWatchTheirPolicies(_ name: String, _ expected: Int) throws {
     let url = URL(filePath: #filePath).deletingLastPathComponent()
       .appending(path: "../../recipes/\(name).yaml")

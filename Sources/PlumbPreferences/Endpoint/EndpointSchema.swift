@@ -115,6 +115,9 @@ struct EndpointSchema {
   /// The nearest that a probability may come to 0 and 1, so that log-odds stay finite (13.8).
   private static let surest = 1e-6
 
+  /// The greatest score and log-odds, so that what is made of them, a square at most, is finite in Float32.
+  static let largest = 1e15
+
   private func numbers(
     _ value: JSONValue, count: Int, of group: JudgeGroup, what: String
   ) throws(JudgeEndpointError) -> [Double] {
@@ -125,6 +128,9 @@ struct EndpointSchema {
     return try list.map { item throws(JudgeEndpointError) in
       guard let number = item.number, number.isFinite else {
         throw fault(group, "finite numbers in \(what)", Self.shortened(item.serialized()))
+      }
+      guard abs(number) <= Self.largest else {
+        throw fault(group, "numbers from -1e15 to 1e15 in \(what)", "\(number)")
       }
       return number
     }

@@ -144,7 +144,7 @@ public final class Runner {
     }
     guard mode != .restarting, let usable else { return .fresh }
     let name = recipe.stages[index].name
-    guard usable.record.fingerprint == fingerprint.whole else {
+    guard usable.record.fingerprint == fingerprint.work else {
       throw RunError.changed(stage: name, step: usable.step, restart: "\(command) --restart")
     }
     guard mode == .resuming else {
@@ -252,7 +252,7 @@ public final class Runner {
   private func checkpoints(of index: Int, _ fingerprint: StageFingerprint) -> CheckpointFolder {
     CheckpointFolder(
       directory: folder(of: index).appending(path: RunLayout.checkpointsName),
-      fingerprint: fingerprint.whole, keeping: keptCheckpoints)
+      fingerprint: fingerprint.work, keeping: keptCheckpoints)
   }
 
   func resolver(_ index: Int) -> InputResolver {
@@ -276,7 +276,14 @@ public final class Runner {
       configuration.add(try ConfigurationWriter.yaml(entry.node))
       configuration.add("\(type(of: stages[index]).revision)")
       var whole = Fingerprint()
-      for text in ["\(recipe.seed)", "\(recipe.threads)", configuration.text] { whole.add(text) }
+      var work = Fingerprint()
+      for text in ["\(recipe.seed)", "\(recipe.threads)"] {
+        whole.add(text)
+        work.add(text)
+      }
+      whole.add(configuration.text)
+      work.add(try ConfigurationWriter.yaml(entry.node.withoutHandling))
+      work.add("\(type(of: stages[index]).revision)")
       var inputs: [String: String] = [:]
       for reference in stages[index].inputs where !reference.isEmpty {
         if let name = resolver.stageName(in: reference) {
@@ -286,12 +293,15 @@ public final class Runner {
           try content.add(contentsOf: try resolver.url(of: reference))
           inputs[reference] = content.text
         }
-        whole.add(reference)
-        whole.add(inputs[reference] ?? "")
+        for text in [reference, inputs[reference] ?? ""] {
+          whole.add(text)
+          work.add(text)
+        }
       }
       known[entry.name] = whole.text
       all.append(
-        StageFingerprint(whole: whole.text, configuration: configuration.text, inputs: inputs))
+        StageFingerprint(
+          whole: whole.text, work: work.text, configuration: configuration.text, inputs: inputs))
     }
     return all
   }

@@ -41,6 +41,9 @@ struct StageRecord: Codable, Equatable, Sendable {
 /// The fingerprints of one stage: what `stage.json` compares.
 struct StageFingerprint: Equatable {
   var whole: String
+  /// As `whole`, but for settings that say when a run stops and not what it computes: what a checkpoint
+  /// belongs to, see ``ConfigurationNode/withoutHandling``.
+  var work: String
   var configuration: String
   var inputs: [String: String]
 }

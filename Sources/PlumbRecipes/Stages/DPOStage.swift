@@ -222,7 +222,9 @@ struct DPOStage: Stage {
     _ context: StageContext, _ files: [String], encoder: ConversationEncoder
   ) throws -> [PolicyPair] {
     var rows: [PreferencePair] = []
-    for file in files { rows += try DataFile.preferencePairs(context.artifact(file)).rows }
+    for file in files {
+      rows += context.usable(try DataFile.preferencePairs(context.artifact(file)))
+    }
     let origin = files.joined(separator: ", ")
     let (buffer, dropped) = RolloutBuffer.pairs(
       rows, encoder: encoder, origin: origin, maximumTokens: configuration.maxLength)

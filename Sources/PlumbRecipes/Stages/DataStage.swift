@@ -122,11 +122,7 @@ struct DataStage: Stage {
     try write("preferences", found.preferences) { try DataFile.write($0, to: $1) }
     try write("demonstrations", found.demonstrations) { try DataFile.write($0, to: $1) }
     try write("prompts", prompts(found)) { try DataFile.write($0, to: $1) }
-    for report in found.reports where report.droppedCount > 0 {
-      context.note(
-        "\(URL(filePath: report.file).lastPathComponent): \(report.droppedCount) of \(report.rows) rows dropped"
-      )
-    }
+    for report in found.reports { context.note(report) }
     let details = found.reports.map {
       ReportBlock.details(
         summary: "What was read from \(URL(filePath: $0.file).lastPathComponent)",

@@ -66,3 +66,21 @@ func note(_ context: StageContext, _ what: String, _ report: EncodingReport) {
         + "\(report.responsesCut) responses cut to length")
   }
 }
+
+extension StageContext {
+  /// The rows of a data file; how many were left out, and why, is told to the user.
+  func usable<Row>(_ found: (rows: [Row], report: DataReport)) -> [Row] {
+    note(found.report)
+    return found.rows
+  }
+
+  /// Tells the user what reading a data file left out.
+  func note(_ report: DataReport) {
+    guard report.droppedCount > 0 else { return }
+    let reasons = report.dropped.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+      .map { "\($0.key): \($0.value)" }.joined(separator: ", ")
+    note(
+      "\(URL(filePath: report.file).lastPathComponent): \(report.droppedCount) of \(report.rows) "
+        + "rows left out (\(reasons))")
+  }
+}

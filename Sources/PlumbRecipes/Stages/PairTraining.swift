@@ -52,7 +52,7 @@ struct PairSets {
     func load(_ files: [String], withFacts: Bool) throws -> [EncodedPair] {
       var pairs: [EncodedPair] = []
       for file in files {
-        let rows = try DataFile.preferencePairs(context.artifact(file)).rows
+        let rows = context.usable(try DataFile.preferencePairs(context.artifact(file)))
         let (groups, report) = examples.groups(of: rows, form: .scored)
         note(context, file, report)
         pairs += groups.map {

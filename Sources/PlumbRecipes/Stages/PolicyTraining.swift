@@ -72,7 +72,7 @@ func policyPrompts(
   var prompts: [PolicyPrompt] = []
   var tooLong = 0
   for file in files {
-    for row in try DataFile.prompts(context.artifact(file)).rows {
+    for row in context.usable(try DataFile.prompts(context.artifact(file))) {
       let tokens = encoder.prompt(row.prompt).map(Int32.init)
       if tokens.isEmpty || tokens.count + room > contextLength {
         tooLong += 1

@@ -226,7 +226,8 @@ struct PretrainStage: Stage {
       encoder, limits: try TokenLimits(context: configuration.sequenceLength))
     var groups: [TokenGroup] = []
     for file in configuration.files {
-      groups += examples.groups(of: try DataFile.texts(context.artifact(file)).rows).groups
+      let rows = context.usable(try DataFile.texts(context.artifact(file)))
+      groups += examples.groups(of: rows).groups
     }
     var stream = RandomStream(seed: context.seed, purpose: "documents")
     return stream.permutation(groups.count).map { groups[$0] }

@@ -119,7 +119,8 @@ struct SFTStage: Stage {
       encoder, limits: try TokenLimits(context: configuration.maxLength))
     var groups: [TokenGroup] = []
     for file in files {
-      let found = examples.groups(of: try DataFile.demonstrations(context.artifact(file)).rows)
+      let found = examples.groups(
+        of: context.usable(try DataFile.demonstrations(context.artifact(file))))
       note(context, file, found.report)
       groups += found.groups
     }

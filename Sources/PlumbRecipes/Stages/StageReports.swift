@@ -70,7 +70,9 @@ func smoothed(_ series: [(step: Int, value: Double)], points: Int = 100) -> [Cha
 func policyPlan(
   _ summary: String, parameters: Int, responses: Int, newTokens: Int, trainingPasses: Int
 ) -> StagePlan {
-  let tokens = responses * newTokens
+  // Rounds, prompts, responses and tokens of a million each are allowed, and too many for an integer.
+  let (product, overflow) = responses.multipliedReportingOverflow(by: newTokens)
+  let tokens = overflow ? Int.max : product
   let perToken = Double(parameters) * (2 * 5 + 6 * Double(trainingPasses) * 1.5)
   return StagePlan(
     summary, sizes: ["responses": responses, "tokens": tokens, "parameters": parameters],

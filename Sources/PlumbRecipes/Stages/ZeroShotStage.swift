@@ -115,7 +115,7 @@ struct ZeroShotStage: Stage {
   private func heldOutRows(_ context: StageContext) throws -> [PreferencePair] {
     var rows: [PreferencePair] = []
     for file in configuration.test {
-      rows += try DataFile.preferencePairs(context.artifact(file)).rows
+      rows += context.usable(try DataFile.preferencePairs(context.artifact(file)))
     }
     let sources = Set(rows.map(\.source)).sorted()
     guard configuration.source.isEmpty || sources.contains(configuration.source) else {

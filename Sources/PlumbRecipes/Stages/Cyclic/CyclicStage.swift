@@ -102,9 +102,9 @@ struct CyclicStage: Stage {
   func plan(_ context: PlanContext) throws -> StagePlan {
     let suites = configuration.chosenSuites
     let answers = suites.reduce(0) { $0 + $1.judge.cycle.count }
-    let tokens =
-      configuration.models.count * answers * 40
-      * Int(Double(configuration.trainPrompts * configuration.answerSets) * configuration.epochs)
+    let rows = Double(configuration.trainPrompts * configuration.answerSets) * configuration.epochs
+    // Every count may be a million: more than an integer holds.
+    let tokens = Int(min(1e18, rows * Double(configuration.models.count * answers * 40)))
     let parameters = try parameterCount(context, model: configuration.model)
     return StagePlan(
       "\(suites.count) cyclic suites of \(configuration.trainPrompts) prompts, \(configuration.models.count) models each",

@@ -105,9 +105,9 @@ struct PreferenceSourceReader {
     for file in files {
       let rows: [PreferencePair]
       do {
-        rows = try DataFile.preferencePairs(context.artifact(file), options: options).rows.filter {
-          configuration.rows.isEmpty || configuration.rows.contains($0.source)
-        }
+        rows = context.usable(
+          try DataFile.preferencePairs(context.artifact(file), options: options)
+        ).filter { configuration.rows.isEmpty || configuration.rows.contains($0.source) }
       } catch let error as DataError where error.kind == .noUsableRows {
         // One class only, ties, equal or empty answers: the message counts them by reason.
         context.warn("source '\(configuration.name)': \(error)")

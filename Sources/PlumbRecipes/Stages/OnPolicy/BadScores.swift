@@ -30,7 +30,9 @@ extension RolloutBuffer {
       // Scores go to a copy: a judge that fails must not leave half of them.
       var attempt = rest
       do {
-        try attempt.judge(by: judge, encoder: encoder)
+        for skipped in try attempt.judge(by: judge, encoder: encoder) {
+          reasons[skipped.id] = skipped.reason
+        }
         rest = attempt
         break
       } catch {
@@ -45,7 +47,7 @@ extension RolloutBuffer {
     self = rest
     let left = Set(rest.groups.map(\.id))
     return sampled.filter { !left.contains($0) }.map {
-      ($0, reasons[$0] ?? "judge '\(judge.name)' left it out")
+      ($0, reasons[$0, default: "no reason given"])
     }
   }
 

@@ -142,6 +142,7 @@ func runOnPolicy<L: OnPolicyLearner>(
       }
       let found = try learner.improve(on: &buffer, reference: reference, update: update)
       metrics.merge(found) { $1 }
+      warnOfNonFinite(metrics, update: update, context)
       metrics.merge(try watch?.observe(buffer, update: update) ?? [:]) { $1 }
     }
     // Copies that share their weights, and are gone before the next round writes them.
@@ -160,6 +161,21 @@ func runOnPolicy<L: OnPolicyLearner>(
     if let reason = learner.stopReason {
       try context.checkpoint(update) { try save(learner, watch, fit, to: $0) }
       throw RunError.stopped(stage: context.stage, step: update, reason: reason)
+    }
+  }
+}
+
+/// Says that a round has taught nothing, or less than it seems.
+private func warnOfNonFinite(_ metrics: [String: Double], update: Int, _ context: StageContext) {
+  let skipped = metrics["skipped_steps"] ?? 0
+  if skipped > 0 {
+    context.warn(
+      "update \(update): \(NumberText.short(skipped)) optimizer steps left out, their gradient is "
+        + "not finite; a lower learning rate, or a judge with smaller scores, may help")
+  }
+  for name in ["loss", "loss/policy_avg"] {
+    if let loss = metrics[name], !loss.isFinite {
+      context.warn("update \(update): '\(name)' is not finite (\(loss))")
     }
   }
 }

@@ -89,7 +89,7 @@ struct KTOStage: Stage {
       encoder, limits: try TokenLimits(context: configuration.maxLength, policy: .drop))
     var result: [VerdictRow] = []
     for file in files {
-      let rows = try DataFile.unpairedRows(context.artifact(file)).rows
+      let rows = context.usable(try DataFile.unpairedRows(context.artifact(file)))
       let (groups, report) = examples.groups(of: rows, form: .generated)
       note(context, file, report)
       result += groups.map {

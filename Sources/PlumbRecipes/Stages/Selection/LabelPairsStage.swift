@@ -204,7 +204,7 @@ struct LabelPairsStage: Stage {
   ) throws -> [PreferencePair] {
     var pairs: [PreferencePair] = []
     for file in configuration.pairs {
-      pairs += try DataFile.preferencePairs(context.artifact(file)).rows
+      pairs += context.usable(try DataFile.preferencePairs(context.artifact(file)))
     }
     let fitting = pairs.filter { pair in
       guard let room else { return true }

@@ -58,6 +58,10 @@ public struct TruthGamesConfiguration: StageConfiguration {
       mixtureShares.allSatisfy { (0...1).contains($0) }
         && Set(mixtureShares.map { Int(($0 * 100).rounded()) }).count == mixtureShares.count,
       "different numbers from 0 to 1, in steps of 0.01", mixtureShares)
+    // Two actions have no cycle: such a game would have no payoffs at all.
+    try require(
+      "mixture_size", mixtureSize > 2 || mixtureShares.allSatisfy { $0 < 0.995 },
+      "at least 3 where a share of mixture_shares is 1", mixtureSize)
     try requireCount("rounds", rounds)
     for horizon in horizons { try requireCount("horizons", horizon) }
     try require(

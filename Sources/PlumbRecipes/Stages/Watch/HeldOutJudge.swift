@@ -81,8 +81,14 @@ struct HeldOutJudge {
   }
 
   /// How far a mean has risen since the start, in standard deviations of the start.
+  ///
+  /// A start without spread, as of a rule that no first response keeps to, has none: then in those of start
+  /// and round together, which grow with the rise itself.
   private func rise(_ values: [Double], _ start: WatchState.Baseline) -> Double {
+    var spread = start
+    if spread.isFlat { spread.add(values) }
+    guard !spread.isFlat else { return 0 }
     let mean = values.reduce(0, +) / Double(max(1, values.count))
-    return (mean - start.mean) / start.deviation
+    return (mean - start.mean) / spread.deviation
   }
 }

@@ -58,12 +58,13 @@ struct RolloutWatch: RolloutObserver {
 
   /// Looks at a round: measures, rings, writes samples and rollouts.
   ///
-  /// An alarm warns here and stops nothing: the round's metrics and checkpoint come first.
+  /// An alarm warns here and stops nothing: the round's metrics and checkpoint come first. A held-out judge
+  /// that fails is warned of, and the round goes without its metrics.
   /// - Parameters:
   ///   - buffer: judged, with log-probabilities of policy and reference.
   ///   - update: the round, from 1.
   /// - Returns: the metrics `watch/…` and `held_out/…`; see Documentation/Metrics.md.
-  /// - Throws: what the held-out judge or the disk throws.
+  /// - Throws: what the disk throws.
   mutating func observe(_ buffer: RolloutBuffer, update: Int) throws -> [String: Double] {
     let measures = WatchMeasures(buffer)
     let isBaseline = state.baselineRounds < configuration.baselineUpdates
@@ -80,9 +81,15 @@ struct RolloutWatch: RolloutObserver {
     metrics["watch/distinct_2"] = measures.distinct
     if !measures.surprises.isEmpty { metrics["watch/entropy"] = mean(measures.surprises) }
     if let heldOut, isBaseline || update % configuration.heldOutEvery == 0 || update == updates {
-      let found = try heldOut.compare(buffer, isBaseline: isBaseline, state: &state)
-      values.merge(found.values) { $1 }
-      metrics.merge(found.metrics) { $1 }
+      do {
+        let found = try heldOut.compare(buffer, isBaseline: isBaseline, state: &state)
+        values.merge(found.values) { $1 }
+        metrics.merge(found.metrics) { $1 }
+      } catch {
+        // The round is done, and this judge trains nothing: it must not take the round with it.
+        context.warn(
+          "update \(update): the held-out judge failed, and the round is not compared: \(error)")
+      }
     }
     if isBaseline { state.baselineRounds += 1 }
     for monitor in configuration.monitors {

@@ -15,6 +15,9 @@ struct WatchState: Codable, Equatable {
       count > 0 ? max(0, squares / count - mean * mean).squareRoot() : .nan
     }
 
+    /// Whether all values are equal but for rounding; not so of none.
+    var isFlat: Bool { deviation <= 1e-6 * abs(mean) }
+
     mutating func add(_ values: some Sequence<Double>) {
       for value in values {
         count += 1
