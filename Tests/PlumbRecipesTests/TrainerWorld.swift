@@ -24,6 +24,16 @@ struct TrainerWorld {
     reward = try RewardModel(configuration: wider, head: .linear, seed: seed + 1)
   }
 
+  /// Another policy with opinions, for a reference: each response to a world's policy is some nats from it.
+  static func far() throws -> CausalLM {
+    var far = try TrainerWorld(seed: 21).policy
+    for name in ["model.embed_tokens.weight", "lm_head.weight"] {
+      guard let id = far.parameters.layout.id(named: name) else { continue }
+      far.parameters.assign(far.parameters.values(of: id).map { 20 * $0 }, to: id)
+    }
+    return far
+  }
+
   /// Sampled responses with scores that differ.
   ///
   /// - Parameter score: of a response, by its group, its place in it and its tokens.
@@ -103,9 +113,11 @@ struct TrainerWorld {
   }()
 
   /// Trains PPO on responses of the policy that it started from, so that two trainers see the same ones.
+  ///
+  /// - Parameter reference: the start too where nil.
   func trained(
     _ configuration: PPOConfiguration, updates: Int = 1, responses: Int = 1,
-    change: (inout RolloutBuffer) -> Void = { _ in }
+    reference: CausalLM? = nil, change: (inout RolloutBuffer) -> Void = { _ in }
   ) throws -> (trainer: PPOTrainer, metrics: [[String: Double]], buffers: [RolloutBuffer]) {
     var trainer = try PPOTrainer(configuration, policy: policy, reward: reward, seed: 6)
     var buffers: [RolloutBuffer] = []
@@ -113,7 +125,7 @@ struct TrainerWorld {
       var buffer = try rollouts(policy, update: update, responses: responses)
       change(&buffer)
       defer { buffers.append(buffer) }
-      return try trainer.improve(on: &buffer, reference: policy, update: update)
+      return try trainer.improve(on: &buffer, reference: reference ?? policy, update: update)
     }
     return (trainer, metrics, buffers)
   }
@@ -121,7 +133,7 @@ struct TrainerWorld {
   /// The same without a critic.
   func trained<Method: PolicyGradientMethod>(
     _ configuration: PolicyGradientConfiguration<Method>, updates: Int = 1,
-    change: (inout RolloutBuffer) -> Void = { _ in }
+    reference: CausalLM? = nil, change: (inout RolloutBuffer) -> Void = { _ in }
   ) throws -> (
     trainer: PolicyGradientTrainer<Method>, metrics: [[String: Double]], buffers: [RolloutBuffer]
   ) {
@@ -132,7 +144,7 @@ struct TrainerWorld {
         policy, update: update, responses: configuration.responsesPerPrompt)
       change(&buffer)
       defer { buffers.append(buffer) }
-      return try trainer.improve(on: &buffer, reference: policy, update: update)
+      return try trainer.improve(on: &buffer, reference: reference ?? policy, update: update)
     }
     return (trainer, metrics, buffers)
   }
