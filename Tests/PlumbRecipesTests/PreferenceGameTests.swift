@@ -92,6 +92,19 @@ func handBuffer(
     expectClose(found, [Float(0.5 - z), Float(-0.5 - z)], absolute: 1e-6)
   }
 
+  /// In nats of a log-ratio: behind beta and log Z, on both sides.
+  @Test func targetsAreBoundedWhereTheRecipeSaysSo() throws {
+    let bounded = try targets(table) { $0.targetBound = 0.5 }
+    expectClose(bounded, [1.0 / 3, 1.0 / 3, -0.5], absolute: 1e-6)
+    let steep = try targets(table) { ($0.targetBound, $0.beta) = (2, 0.1) }
+    expectClose(steep, [2, 2, -2], absolute: 1e-6)
+    let shifted = try targets([[0, 1.0], [-1, 0]]) {
+      ($0.targetBound, $0.logPartition) = (0.5, .estimated)
+    }
+    let z = log((exp(0.5) + exp(-0.5)) / 2)
+    expectClose(shifted, [Float(0.5 - z), -0.5], absolute: 1e-6)
+  }
+
   @Test func bestAndWorstAreHeldAgainstAllAndTrainedAlone() throws {
     var configuration = GPOConfiguration()
     configuration.trainOn = .bestWorst
