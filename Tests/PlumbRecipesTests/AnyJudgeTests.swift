@@ -66,6 +66,7 @@ enum OnlineOptimiser: String, CaseIterable, Sendable, CustomTestStringConvertibl
     case pairModel = "pair model"
     case rule
     case ensemble
+    case worstCase = "worst case"
     case endpoint
 
     var testDescription: String { rawValue }
@@ -94,6 +95,12 @@ enum OnlineOptimiser: String, CaseIterable, Sendable, CustomTestStringConvertibl
     return folder.appending(path: "stages/pairs").path
   }
 
+  /// The lower of the reward model and of a rule whose scores are of its size.
+  static func worstCase(_ world: TinyWorld) -> String {
+    let rule = "{rule: length-target, target: 20, weight: 0.01}"
+    return "{ensemble: ['\(world("reward"))', \(rule)], combine: minimum}"
+  }
+
   /// The judge as a recipe writes it for this optimiser.
   private func text(
     _ judge: JudgeKind, for optimiser: OnlineOptimiser, _ world: TinyWorld,
@@ -109,6 +116,7 @@ enum OnlineOptimiser: String, CaseIterable, Sendable, CustomTestStringConvertibl
     case .ensemble:
       return
         "{ensemble: ['\(world("reward"))', {rule: length-target, target: 20}], weights: [1, 0.1]}"
+    case .worstCase: return Self.worstCase(world)
     case .endpoint: return "{endpoint: '\(server?.url() ?? "")', retries: 0}"
     }
   }
