@@ -142,7 +142,7 @@ func runTiny(
   let registry = StageRegistry.standard
   return try Runner(
     try registry.loader.load(yaml: yaml, overrides: overrides), registry: registry,
-    directory: directory, mode: mode, environment: .none, observers: observers,
+    directory: directory, mode: mode, environment: RunEnvironment.none, observers: observers,
     interrupted: interrupted
   ).run()
 }
