@@ -54,7 +54,7 @@ import Testing
         rejection: {kind: rejection-sampling, \(rounds)}
         online:
           {kind: online-dpo, judge: \(reward), updates: 1, prompts_per_update: 4, responses: 4,
-          extra_losses: {ipo: 0.5}, sft_weight: 0.1, \(prompts)}
+          extra_losses: {ipo: 0.5}, sft_weight: 0.1, anchor_weight: 0.1, anchor_tokens: 8, \(prompts)}
         dpo:
           {pairs: \(train), \(validation), extra_losses: {ipo: 0.5}, sft_weight: 0.1,
           anchor_weight: 0.1, anchor_tokens: 8, batch_pairs: 16, \(rows)}

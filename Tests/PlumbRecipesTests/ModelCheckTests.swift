@@ -69,6 +69,10 @@ import Testing
       "'both': expected a language model, found a pair model"
     ),
     (
+      "kind: online-dpo, policy: language, judge: rewards, references: [language, general]",
+      "'general': expected a language model, found a general preference model"
+    ),
+    (
       "kind: rejection-sampling, policy: language, judge: {ensemble: [rewards, language]}",
       "'language': expected a reward, general preference or pair model, found a language model"
     ),

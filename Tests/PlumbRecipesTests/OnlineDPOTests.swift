@@ -205,6 +205,8 @@ import Testing
 
   @Test func whatCannotBeMeantIsRefused() throws {
     let world = try TinyWorld.shared()
+    let folder = try TemporaryFolder()
+    let other = try StageRefusalTests().otherModel(folder)
     let base = "policy: '\(world("sft"))', prompts: ['\(world.data("prompts.jsonl"))']"
     for (settings, words) in [
       ("\(base)", ["judge", "a stage or a model folder", "nothing"]),
@@ -214,6 +216,34 @@ import Testing
       ("\(base), judge: '\(world("reward"))', loss: robust", ["label_smoothing", "'robust'"]),
       ("\(base), judge: '\(world("reward"))', tau: 0.1", ["tau", "'discopop' only"]),
       ("\(base), judge: '\(world("sft"))'", ["Qwen2ForCausalLM"]),
+      (
+        "\(base), judge: '\(world("reward"))', references: [nowhere]",
+        ["stages.online-dpo", "an earlier stage or a path", "'nowhere'"]
+      ),
+      (
+        "\(base), judge: '\(world("reward"))', references: ['\(world("sft"))'], reference_weights: [1, 2]",
+        ["reference_weights", "the 1 references", "found 2"]
+      ),
+      (
+        "\(base), judge: '\(world("reward"))', references: ['\(world("sft"))'], reference_weights: [0]",
+        ["reference_weights", "numbers above 0"]
+      ),
+      (
+        "\(base), judge: '\(world("reward"))', loss: simpo, margin: 1, references: ['\(world("sft"))']",
+        ["references", "'simpo', which reads no reference"]
+      ),
+      (
+        "\(base), judge: '\(world("reward"))', loss: orpo, lambda: 0.1, anchor_weight: 1",
+        ["anchor_weight", "'orpo', which reads no reference"]
+      ),
+      (
+        "\(base), judge: '\(world("reward"))', anchor_tokens: 8",
+        ["anchor_tokens", "64 where anchor_weight is 0"]
+      ),
+      (
+        "\(base), judge: '\(world("reward"))', references: ['\(world("sft"))', '\(other)']",
+        ["do not share one tokenizer and template"]
+      ),
     ] {
       do {
         _ = try TinyStage("online-dpo", settings)

@@ -73,6 +73,15 @@ import Testing
           ", validation: ['\(world.data("swapped.jsonl"))'], validations: 100\(lora)\(rate)")
       }, isAdapter: true, polls: 3),
     Case(name: "online-dpo", kind: "online-dpo", settings: { online($0, rate) }),
+    // Two references, an anchor whose answers are drawn in every round, and batches that do not fit at once.
+    Case(
+      name: "online-dpo with references and an anchor", kind: "online-dpo",
+      settings: { world in
+        online(
+          world,
+          ", references: ['\(world("sft"))', '\(world("pretrain"))'], reference_weights: [3, 1], "
+            + "anchor_weight: 0.1, anchor_tokens: 8, micro_batch_tokens: 150\(rate)")
+      }),
     Case(
       name: "online-dpo with an adapter", kind: "online-dpo",
       settings: { online($0, ", loss: apo-zero, checkpoint_every: 2\(lora)\(rate)") },

@@ -31,11 +31,12 @@ extension MetricTable {
     MetricEntry(
       "anchor/log_ratio", unit: "nats/response", over: "pairs of the batch",
       mask: "all tokens of the reference's own answers", .neither, trl: .none("no such method"),
-      stages: ["dpo"], "`log π - log π_ref` of answers that the reference itself gave (BAPO)."),
+      stages: ["dpo", "online-dpo"],
+      "`log π - log π_ref` of answers that the reference itself gave (BAPO)."),
     MetricEntry(
       "anchor/distance", unit: "nats/response", over: "pairs of the batch",
       mask: "all tokens of the reference's own answers", .lower, trl: .none("no such method"),
-      stages: ["dpo"], "Its size: the anchor's term before its weight."),
+      stages: ["dpo", "online-dpo"], "Its size: the anchor's term before its weight."),
     MetricEntry(
       "desirable", over: "rows of the batch", mask: "all rows", .neither,
       trl: .none("it counts them apart"), stages: ["kto"], "Share of rows marked desirable."),

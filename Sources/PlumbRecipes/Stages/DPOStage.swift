@@ -7,7 +7,7 @@ import PlumbTensors
 import PlumbTokenizers
 
 /// Settings of preference optimization on pairs.
-public struct DPOConfiguration: StageConfiguration, PairLossConfiguration {
+public struct DPOConfiguration: StageConfiguration, PairReferenceConfiguration {
   /// The name of these stages in a recipe, under `kind:`.
   public static let kind = "dpo"
 
@@ -73,41 +73,10 @@ public struct DPOConfiguration: StageConfiguration, PairLossConfiguration {
     try require("pairs", !pairs.isEmpty, "at least one file", "none")
     try validateLosses()
     try validateReferences()
+    try requireReader("reference_cache", isUnset: referenceCache.isEmpty)
     try validatePairTraining(
       epochs: epochs, batch: batchPairs, maxLength: maxLength, validations: validations,
       microBatchTokens: microBatchTokens)
-  }
-
-  private func validateReferences() throws {
-    try require(
-      "anchor_weight", (0...1000).contains(anchorWeight), "a number from 0 to 1000", anchorWeight)
-    try requireCount("anchor_tokens", anchorTokens)
-    try require(
-      "anchor_tokens", anchorWeight > 0 || anchorTokens == Self().anchorTokens,
-      "\(Self().anchorTokens) where anchor_weight is 0", anchorTokens)
-    try require(
-      "reference_weights", referenceWeights.isEmpty || referenceWeights.count == references.count,
-      "none, or one for each of the \(references.count) references", referenceWeights.count)
-    for weight in referenceWeights {
-      try require(
-        "reference_weights", (1e-6...1e6).contains(weight), "numbers above 0", weight)
-    }
-    guard !lossSettings.losses.contains(where: { $0.loss.usesReference }) else { return }
-    for (name, isUnset) in [
-      ("references", references.isEmpty), ("reference_cache", referenceCache.isEmpty),
-      ("anchor_weight", anchorWeight == 0),
-    ] {
-      try require(
-        name, isUnset, "nothing with the loss '\(loss.rawValue)', which reads no reference",
-        "a value")
-    }
-  }
-
-  /// The losses with the tie to the reference's own answers.
-  var settings: PairLossSettings {
-    var settings = lossSettings
-    settings.anchorWeight = Float(anchorWeight)
-    return settings
   }
 }
 
@@ -149,7 +118,7 @@ struct DPOStage: Stage {
       ? [] : try readPairs(context, configuration.validation, encoder: encoder)
     try addReferences(to: &train, &validation, context: context, policy: policy, encoder: encoder)
 
-    let (settings, heldOut) = (configuration.settings, validation)
+    let (settings, heldOut) = (configuration.pairSettings, validation)
     let plan = BatchPlan(
       costs: train.map(\.tokenCount), size: .examples(configuration.batchPairs),
       seed: context.seed)
@@ -184,10 +153,10 @@ struct DPOStage: Stage {
     to train: inout [PolicyPair], _ validation: inout [PolicyPair], context: StageContext,
     policy: CausalLM, encoder: ConversationEncoder
   ) throws {
-    guard configuration.settings.usesReference else { return }
+    guard configuration.pairSettings.usesReference else { return }
     let references = try ReferenceLogprobs(
       context, policy: (configuration.policy, policy), others: configuration.references,
-      weights: configuration.referenceWeights, encoder: encoder, longest: configuration.maxLength,
+      weights: configuration.mergeWeights, encoder: encoder, longest: configuration.maxLength,
       cache: try ReferenceCache(configuration.referenceCache, context: context))
     try fill(&train, references: references, encoder: encoder)
     try fill(&validation, references: references, encoder: encoder)

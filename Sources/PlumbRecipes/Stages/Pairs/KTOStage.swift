@@ -39,7 +39,7 @@ struct KTOStage: Stage {
     }
     tellBalance(train, context)
     let references = try ReferenceLogprobs(
-      context, policy: (configuration.policy, policy), others: [], weights: [], encoder: encoder,
+      context, policy: (configuration.policy, policy), others: [], weights: [1], encoder: encoder,
       longest: configuration.maxLength,
       cache: try ReferenceCache(configuration.referenceCache, context: context))
     try fill(&train, references)

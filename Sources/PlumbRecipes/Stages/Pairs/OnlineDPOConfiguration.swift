@@ -1,7 +1,9 @@
 public import PlumbObjectives
 
 /// Settings of preference optimization on sampled pairs.
-public struct OnlineDPOConfiguration: StageConfiguration, SharingSettings, PairLossConfiguration {
+public struct OnlineDPOConfiguration: StageConfiguration, SharingSettings,
+  PairReferenceConfiguration
+{
   /// The name of these stages in a recipe, under `kind:`.
   public static let kind = "online-dpo"
 
@@ -35,6 +37,14 @@ public struct OnlineDPOConfiguration: StageConfiguration, SharingSettings, PairL
   public var lengthNormalize = false
   /// The weight of the negative log-probability per token of the best responses.
   public var sftWeight = 0.0
+  /// Models to compare the policy with in place of itself, as it was; several are merged.
+  public var references: [String] = []
+  /// How much each of `references` counts, of any sum; none counts them equally.
+  public var referenceWeights: [Double] = []
+  /// The weight of the tie to the reference's own answers (BAPO).
+  public var anchorWeight = 0.0
+  /// The longest of these answers, in tokens.
+  public var anchorTokens = 64
   /// Pairs in one optimizer step.
   public var batchPairs = 16
   /// Tokens that go through the model at once.
@@ -54,5 +64,6 @@ public struct OnlineDPOConfiguration: StageConfiguration, SharingSettings, PairL
       ("micro_batch_tokens", microBatchTokens),
     ] { try requireCount(name, value) }
     try validateLosses()
+    try validateReferences()
   }
 }

@@ -8,17 +8,29 @@ import PlumbTensors
 struct OnlineDPOLearner: OnPolicyLearner {
   private let configuration: OnlineDPOConfiguration
   private let step: PairStep
+  private let references: OnlineReferences
   private let seed: UInt64
   private var optimizer: PolicyOptimizer
 
   var policy: CausalLM { optimizer.policy }
   var trained: CausalLM { optimizer.policy }
 
-  init(_ configuration: OnlineDPOConfiguration, policy: CausalLM, seed: UInt64) {
+  /// Starts from a policy.
+  ///
+  /// - Parameters:
+  ///   - configuration: the settings; file names are not read.
+  ///   - policy: the policy to improve.
+  ///   - seed: of the order of the pairs, and of the references' own answers.
+  ///   - references: what pairs are compared with; without models, the policy as the stage started.
+  init(
+    _ configuration: OnlineDPOConfiguration, policy: CausalLM, seed: UInt64,
+    references: OnlineReferences = OnlineReferences()
+  ) {
     self.configuration = configuration
+    self.references = references
     self.seed = seed
     step = PairStep(
-      settings: configuration.lossSettings, microBatchTokens: configuration.microBatchTokens,
+      settings: configuration.pairSettings, microBatchTokens: configuration.microBatchTokens,
       temperature: Float(configuration.sampling.temperature))
     optimizer = PolicyOptimizer(
       policy, settings: configuration.optimizer,
@@ -36,6 +48,8 @@ struct OnlineDPOLearner: OnPolicyLearner {
   /// nothing is learnt in the round. Metrics beside those of `PairStep`, means over the round:
   /// `pairs/count`, `pairs/skipped` (the share of groups without a pair), `objective/scores_margin`
   /// (best less worst, in the judge's scores, where it has scores).
+  /// - Throws: `RolloutError` for a group that was not judged, or for a reference whose log-probabilities are
+  ///   not finite.
   mutating func improve(
     on buffer: inout RolloutBuffer, reference: CausalLM, update: Int
   ) throws -> [String: Double] {
@@ -51,7 +65,8 @@ struct OnlineDPOLearner: OnPolicyLearner {
       metrics["objective/scores_margin"] =
         margins.reduce(0.0) { $0 + Double($1) } / Double(margins.count)
     }
-    let pairs = chosen.map { PolicyPair($0, of: buffer) }
+    var pairs = chosen.map { PolicyPair($0, of: buffer) }
+    try compare(&pairs, start: reference, update: update)
     var mean = StatisticsMean()
     var work = TrainingWork()
     for pass in 0..<configuration.epochs {
@@ -67,13 +82,27 @@ struct OnlineDPOLearner: OnPolicyLearner {
         let place = (update - 1) * configuration.epochs + pass
         mean.add(
           move(batch, at: place * Self.slots(configuration) + number), count: batch.count)
-        work.count(
-          numbers.reduce(0) {
-            $0 + buffer[chosen[$1].best].tokens.count + buffer[chosen[$1].worst].tokens.count
-          })
+        work.count(batch.reduce(0) { $0 + $1.responses.joined().count })
       }
     }
     return metrics.merging(mean.means) { $1 }.merging(work.metrics) { $1 }
+  }
+
+  /// Compares pairs with the references and their own answers, where the recipe asks for either.
+  private func compare(_ pairs: inout [PolicyPair], start: CausalLM, update: Int) throws {
+    let isAnchored = configuration.anchorWeight > 0
+    guard !pairs.isEmpty, isAnchored || !references.models.isEmpty else { return }
+    let references = references.orStart(configuration.policy, start)
+    if isAnchored {
+      var options = configuration.sampling.options(seed: seed)
+      options.maximumNewTokens = configuration.anchorTokens
+      // Rows behind those of the round: an answer must not share its draws with a response, or the first
+      // round would anchor the policy to its own words.
+      try references.answer(
+        &pairs, options: options, update: update,
+        firstRow: configuration.promptsPerUpdate * configuration.responses)
+    }
+    try references.fill(&pairs, step: step)
   }
 
   /// One optimizer step.

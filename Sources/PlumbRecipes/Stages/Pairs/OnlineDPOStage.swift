@@ -12,12 +12,15 @@ import PlumbTokenizers
 struct OnlineDPOStage: Stage {
   let configuration: OnlineDPOConfiguration
 
-  var inputs: [String] { configuration.settings.inputs(judge: configuration.judge) }
+  var inputs: [String] {
+    configuration.settings.inputs(judge: configuration.judge) + configuration.references
+  }
 
   static var product: ModelKind? { .language }
 
   var models: [ModelUse] {
     configuration.settings.models(judge: configuration.judge, responses: configuration.responses)
+      + configuration.references.map { ModelUse($0, as: .policy) }
   }
 
   func plan(_ context: PlanContext) throws -> StagePlan {
@@ -33,8 +36,13 @@ struct OnlineDPOStage: Stage {
   func run(_ context: StageContext) throws -> StageResult {
     let start = try OnPolicyStart(
       context, configuration.settings, judge: configuration.judge, rounds: configuration.updates,
-      responses: configuration.responses)
-    var learner = OnlineDPOLearner(configuration, policy: start.policy, seed: context.seed)
+      responses: configuration.responses, references: configuration.references,
+      longestAnswer: configuration.anchorWeight > 0 ? configuration.anchorTokens : 0)
+    var learner = OnlineDPOLearner(
+      configuration, policy: start.policy, seed: context.seed,
+      references: OnlineReferences(
+        models: zip(configuration.references, start.references).map { (name: $0, model: $1) },
+        weights: configuration.mergeWeights, stopTokens: start.encoder.stopTokens))
     let watched = try start.train(
       &learner,
       settings: configuration.settings.rounds(

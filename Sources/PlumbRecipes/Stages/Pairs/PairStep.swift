@@ -74,7 +74,7 @@ struct PairStep {
   /// Also `rewards/accuracies_shorter` and `rewards/accuracies_longer`: the accuracy among the pairs
   /// whose chosen response has fewer, or more, tokens than the rejected one, where there are such.
   func evaluate(_ pairs: [PolicyPair], model: CausalLM) -> [String: Double] {
-    let sums = sums(of: pairs, cut(pairs), model)
+    let sums = sums(of: pairs, model: model)
     let forward = (chosen: Tensor(sums.chosen), rejected: Tensor(sums.rejected))
     let rows = rows(forward.chosen, forward.rejected, pairs)
     let objective = pairObjective(
@@ -108,6 +108,13 @@ struct PairStep {
       result["rewards/accuracies_\(name)"] = part.statistics["rewards/accuracies"]
     }
     return result
+  }
+
+  /// Sums of log-probabilities of the responses of pairs, without a graph, in the order of the pairs.
+  func sums(
+    of pairs: [PolicyPair], model: CausalLM
+  ) -> (chosen: [Float], rejected: [Float], base: [Float]?) {
+    sums(of: pairs, cut(pairs), model)
   }
 
   private func cut(_ pairs: [PolicyPair]) -> [[Int]] {

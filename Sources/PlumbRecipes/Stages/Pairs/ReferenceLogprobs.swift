@@ -37,13 +37,14 @@ struct ReferenceLogprobs {
   /// - Parameters:
   ///   - policy: as the stage starts from it, with its name in the recipe.
   ///   - others: stages or folders; none for the policy itself.
-  ///   - weights: one for each of `others`, of any sum; none for equal ones.
+  ///   - weights: one for each of `others`, with sum 1; a single 1 where there are none.
   ///   - longest: the longest sequence, in tokens.
   /// - Throws: what `requireSame` throws for a model with another tokenizer or template.
   init(
     _ context: StageContext, policy: (name: String, model: CausalLM), others: [String],
-    weights: [Double], encoder: ConversationEncoder, longest: Int, cache: ReferenceCache
+    weights: [Float], encoder: ConversationEncoder, longest: Int, cache: ReferenceCache
   ) throws {
+    self.weights = weights
     self.cache = cache
     self.context = context
     template = encoder.fingerprint
@@ -53,7 +54,6 @@ struct ReferenceLogprobs {
           name: policy.name, weights: try weightsFingerprint(of: context.artifact(policy.name)),
           hasAdapter: policy.model.adapter != nil, load: { policy.model })
       ]
-      self.weights = [1]
       return
     }
     models = try others.map { name in
@@ -64,9 +64,6 @@ struct ReferenceLogprobs {
         name: name, weights: try weightsFingerprint(of: folder), hasAdapter: false,
         load: { try loadPolicy(context, name, longest: longest).model })
     }
-    let given = weights.isEmpty ? others.map { _ in 1.0 } : weights
-    let sum = given.reduce(0, +)
-    self.weights = given.map { Float($0 / sum) }
   }
 
   /// Sums of token log-probabilities of all responses, groups in order.
