@@ -16,6 +16,19 @@ extension RolloutBuffer {
     }
   }
 
+  /// Refuses responses that are not samples of the distribution whose log-probs are recorded.
+  ///
+  /// A policy that learnt from them as if they were its own would do so off-policy, and nothing would
+  /// tell. Buffers that do not say how their tokens were drawn pass.
+  /// - Throws: `RolloutError.invalidOption` naming the filter, or the temperature of greedy decoding.
+  public func requireUnfiltered() throws(RolloutError) {
+    guard let filter = provenance.sampling?.filter else { return }
+    throw .invalidOption(
+      name: filter.name,
+      expected: "\(filter.neutral) in responses that a policy learns from as its own samples",
+      found: filter.value)
+  }
+
   /// Refuses a padding id that is also the token a policy must learn to end its turn with.
   ///
   /// Plumb pads nothing, but other programs read the padding id from what it writes; where both are one

@@ -41,8 +41,18 @@ public struct SamplingOptions: Codable, Hashable, Sendable {
   public var logprobTemperature: Float { isGreedy ? 1 : temperature }
 
   /// Whether tokens are samples of the distribution whose log-probs are recorded.
-  public var isUnfiltered: Bool {
-    !isGreedy && topK == nil && topP == nil && minP == nil && repetitionPenalty == 1
+  public var isUnfiltered: Bool { filter == nil }
+
+  /// The first option under which they are not; nil where there is none.
+  ///
+  /// Its name, the value that would change nothing, and its value.
+  var filter: (name: String, neutral: String, value: String)? {
+    if isGreedy { return ("temperature", "more than 0", "\(temperature) (greedy)") }
+    if let topK { return ("top_k", "none", "\(topK)") }
+    if let topP { return ("top_p", "none", "\(topP)") }
+    if let minP { return ("min_p", "none", "\(minP)") }
+    guard repetitionPenalty != 1 else { return nil }
+    return ("repetition_penalty", "1", "\(repetitionPenalty)")
   }
 
   /// Checks every number.

@@ -71,10 +71,13 @@ public struct PPOTrainer {
   ///   - reference: the frozen reference policy.
   ///   - update: number of the round, part of the key of the random numbers.
   /// - Returns: the metrics of the round; see `Documentation/Stages/ppo.md`.
-  /// - Throws: `RolloutError` if the first ratio is not 1: the buffer is not the policy's.
+  /// - Throws: `RolloutError` if the buffer says that it was sampled with a filter or greedily, if a score is
+  ///   missing, or if the first ratio is not 1. Log-probabilities are filled from `policy` before the ratio is
+  ///   taken, so it holds training to that pass, and does not find responses of another policy.
   public mutating func improve(
     on buffer: inout RolloutBuffer, reference: CausalLM, update: Int
   ) throws -> [String: Double] {
+    try buffer.requireUnfiltered()
     stopReason = nil
     let passes = passes(over: buffer, update: update)
     let packing = passes[0].flatMap(\.parts)

@@ -42,10 +42,12 @@ public struct GameTrainer {
   ///   - reference: the frozen reference policy.
   ///   - update: number of the round, part of the key of the random numbers.
   /// - Returns: the metrics of the round; see `Documentation/Stages/gpo.md`.
-  /// - Throws: `RolloutError` for a group that was not judged.
+  /// - Throws: `RolloutError` for a group that was not judged, or if the buffer says that it was sampled with a
+  ///   filter or greedily.
   public mutating func improve(
     on buffer: inout RolloutBuffer, reference: CausalLM, update: Int
   ) throws -> [String: Double] {
+    try buffer.requireUnfiltered()
     buffer.recomputeLogprobs(policy: policy)
     buffer.fillReferenceLogprobs(model: reference)
     var metrics = buffer.statistics()

@@ -51,11 +51,13 @@ public struct PolicyGradientTrainer<Method: PolicyGradientMethod> {
   ///   - reference: the frozen reference policy.
   ///   - update: number of the round, part of the key of the random numbers.
   /// - Returns: the metrics of the round; see `Documentation/Stages/grpo.md`.
-  /// - Throws: `RolloutError` if a score is missing, or if the first ratio is not 1: the buffer is not
-  ///   the policy's.
+  /// - Throws: `RolloutError` if the buffer says that it was sampled with a filter or greedily, if a score is
+  ///   missing, or if the first ratio is not 1. Log-probabilities are filled from `policy` before the ratio is
+  ///   taken, so it holds training to that pass, and does not find responses of another policy.
   public mutating func improve(
     on buffer: inout RolloutBuffer, reference: CausalLM, update: Int
   ) throws -> [String: Double] {
+    try buffer.requireUnfiltered()
     let scores = try configuration.settings.shaping.rewards(of: buffer)
     let all = cut(buffer, chosen: nil, pass: 0, update: update)
     let packing = all.flatMap(\.parts)

@@ -48,11 +48,12 @@ struct OnlineDPOLearner: OnPolicyLearner {
   /// nothing is learnt in the round. Metrics beside those of `PairStep`, means over the round:
   /// `pairs/count`, `pairs/skipped` (the share of groups without a pair), `objective/scores_margin`
   /// (best less worst, in the judge's scores, where it has scores).
-  /// - Throws: `RolloutError` for a group that was not judged, or for a reference whose log-probabilities are
-  ///   not finite.
+  /// - Throws: `RolloutError` for a group that was not judged, for responses that were sampled with a filter
+  ///   or greedily, or for a reference whose log-probabilities are not finite.
   mutating func improve(
     on buffer: inout RolloutBuffer, reference: CausalLM, update: Int
   ) throws -> [String: Double] {
+    try buffer.requireUnfiltered()
     buffer.fillReferenceLogprobs(model: reference)
     var metrics = buffer.statistics()
     let chosen = try buffer.bestAndWorst()
