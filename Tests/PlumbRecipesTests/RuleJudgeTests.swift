@@ -79,6 +79,23 @@ import Testing
     #expect(words == [1, 0, 0])
   }
 
+  /// A decimal may begin with its point; behind a letter, digit or bracket a point is none of a number's.
+  @Test func aNumberMayBeginWithItsPoint() throws {
+    let texts = [".5", "$.50", "It is 0.5.", "5", "$50", "-.5", "1.5", "17-.5"]
+    let exact: (inout RuleJudgeConfiguration) -> Void = { $0.rule = .exactMatch }
+    // What was read as 5 or 50 is a half: right where that is the answer, and wrong for 5 and for 50.
+    let half = try scores(texts, answer: "#### .5", exact)
+    #expect(half == [1, 1, 1, 0, 0, 0, 0, 1])
+    let five = try scores(texts, answer: "5", exact)
+    #expect(five == [0, 0, 0, 1, 0, 0, 0, 0])
+    let fifty = try scores(texts, answer: "#### $50", exact)
+    #expect(fifty == [0, 0, 0, 0, 1, 0, 0, 0])
+    let below = try scores(["-.25", "−.25", "-$.25", ".25", "25"], answer: "-0.25", exact)
+    #expect(below == [1, 1, 1, 0, 0])
+    let others = try scores(["see fig.5", "(a).5", "so ...5", "release 1.2.5"], answer: "5", exact)
+    #expect(others == [1, 1, 1, 1])
+  }
+
   @Test func aPatternSaysWhereTheAnswerStands() throws {
     let found = try scores(
       ["Answer: B because 5", "Answer: A. Answer: B", "Answer: C", "B"], answer: "B"

@@ -4,15 +4,18 @@ import Foundation
 ///
 /// The answer in a text is what a pattern finds last. Without a pattern it is the number behind `####`, or
 /// the last number of the text. Numbers are compared by value, so that `1,000.0`, `$1000` and `1000` are
-/// one answer; other answers as text, without outer spaces, full stop and letter case. A known answer without a number is
-/// compared with the whole response where no pattern is given.
+/// one answer, and so are `.5` and `0.50`; other answers as text, without outer spaces, full stop and
+/// letter case. A known answer without a number is compared with the whole response where no pattern is
+/// given.
 struct AnswerMatch: Sendable {
   private let pattern: TextPattern?
 
   private static let marked = try? TextPattern(#"####\s*([^\n]*)"#)
   /// A minus behind a letter, digit, point or bracket is a subtraction or a hyphen, not a sign.
+  ///
+  /// Nor does a point behind one of these begin a decimal: it ends a word or parts a version.
   private static let number = try? TextPattern(
-    #"(?:(?<![\p{L}\p{N}.)\]])[-−])?\$?\d[\d,]*(?:\.\d+)?"#)
+    #"(?:(?<![\p{L}\p{N}.)\]])[-−])?\$?(?:\d[\d,]*(?:\.\d+)?|(?<![\p{L}\p{N}.)\]])\.\d+)"#)
 
   /// - Throws: where the pattern is not a regular expression.
   init(pattern: String) throws {
