@@ -23,7 +23,7 @@ import Testing
     self.world = world
   }
 
-  /// Differences that are small beside what was learnt: all but a few weights to a thousandth.
+  /// Differences that are small beside what was learnt: the mean to a thousandth, the largest to a five-hundredth.
   ///
   /// Parts that are weighted wrongly, such as a mean of means, turn the gradient, which moves a weight
   /// by about as much as a step does.
@@ -36,7 +36,7 @@ import Testing
     let found = differences(weights(a), weights(b))
     EquivalenceLog.note(kind, (found.most / moved.most, found.mean / moved.mean), what)
     #expect(moved.mean > 1e-4, "\(what): nothing was learnt", sourceLocation: sourceLocation)
-    #expect(found.most < moved.most / 20, "\(what)", sourceLocation: sourceLocation)
+    #expect(found.most < moved.most / 500, "\(what)", sourceLocation: sourceLocation)
     #expect(found.mean < moved.mean / 1000, "\(what)", sourceLocation: sourceLocation)
   }
 
