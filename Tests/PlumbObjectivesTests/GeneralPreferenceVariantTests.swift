@@ -102,6 +102,16 @@ import Testing
         ).loss
       }
     }
+    // Language modelling: sequences of unlike length, whole and as a part of a batch.
+    for form in LanguageRegulariser.allCases {
+      for count in [nil, 5] {
+        withEvery("form", in: [form.rawValue]) { _ in
+          checkGradients(of: [Tensor([-0.4, -1.1, -0.2, -2, -0.7, -0.3])]) {
+            form(logprobs: $0[0], lengths: [3, 1, 2], beta: 0.8, batchCount: count)
+          }
+        }
+      }
+    }
     // By hand: (s / tau - target) / tau over the three pairs.
     let variable = Tensor.variable([0.4, -0.2, 0.9], shape: [3])
     let loss = generalPreferenceRegression(scores: variable, tau: 0.5, targets: [1, -2, 0.3]).loss

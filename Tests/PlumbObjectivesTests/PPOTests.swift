@@ -148,6 +148,19 @@ struct PPOTests {
         mask: [true, true, true, false]
       ).loss
     }
+    // Without a clip; with one the first value, far from its old one, would have no gradient.
+    func plain(_ values: Tensor, of count: Int? = nil) -> Tensor {
+      ppoValue(
+        values: values, oldValues: [0, 0.5, 0.35, 1], returns: [2, 1, -1, 5],
+        mask: [true, true, true, false], clip: nil, batchCount: count
+      ).loss
+    }
+    for count in [nil, 7] {
+      checkGradients(of: [Tensor([1, -0.5, 0.3, 2])]) { plain($0[0], of: count) }
+    }
+    // By hand: (V - R) / 3.
+    let values = Tensor.variable([1, -0.5, 0.3, 2], shape: [4])
+    expectClose(gradient(plain(values), values), [-1.0 / 3, -0.5, 1.3 / 3, 0], absolute: 1e-5)
   }
 
   /// Ratios e^0.3, e^0.6, e^-0.36 and so on: away from the kinks at 0.8 and 1.6, and the first inside of
