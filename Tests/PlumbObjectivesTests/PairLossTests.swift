@@ -55,62 +55,74 @@ struct PairLossTests {
     #expect(Set(Self.golden.map(\.loss)) == Set(PairLoss.allCases).subtracting([.cpo]))
   }
 
-  /// `CPOTrainer.cpo_loss` of TRL 0.24 on the golden pairs, beta 0.1.
-  @Test func cpoIsTRLs() throws {
-    for (smoothing, losses, gradients) in [
-      (
-        Float(0),
-        [
-          1.721352, 0.606636, 0.043694, 0.281631, 0.081013, 1.527821, 1.145071, 0.423485, 0.404958,
-          0.965974, 0.25271, 0.240474,
-        ],
-        [-0.00684313, -0.00379015, -0.00035627, -0.0020454]
-      ),
-      (
-        Float(0.2),
-        [
-          1.416485, 0.64288, 0.665419, 0.506239, 0.575486, 1.271183, 0.992661, 0.551492, 0.543892,
-          0.868584, 0.50201, 0.500974,
-        ],
-        [-0.00517647, -0.00212348, 0.00131039, -0.00037873]
-      ),
-    ] {
-      let rows = try Self.rows()
-      let objective = PairLoss.cpo.objective(
-        rows, PairLossOptions(labelSmoothing: smoothing))
-      let expected = losses.reduce(0, +) / 12
-      expectClose(Double(objective.loss.item), expected, absolute: 1e-5)
-      expectClose(
-        gradient(objective.loss, rows.chosen).prefix(4).map { Double($0) }, gradients,
-        absolute: 1e-7, relative: 1e-4)
-      expectClose(objective.statistics["rewards/chosen"] ?? 0, -2.48403287, absolute: 1e-5)
-      expectClose(objective.statistics["rewards/rejected"] ?? 0, -3.04340267, absolute: 1e-5)
+  /// The log-probabilities of the golden pairs, in Double.
+  private struct GoldenPairs {
+    let chosen: [Double]
+    let rejected: [Double]
+    let reference: (chosen: [Double], rejected: [Double])
+
+    init() throws {
+      let golden = try Golden("preference_losses")
+      func values(_ name: String) throws -> [Double] { try golden.floats(name).map { Double($0) } }
+      (chosen, rejected) = (try values("chosen_logps"), try values("rejected_logps"))
+      reference = (try values("ref_chosen_logps"), try values("ref_rejected_logps"))
     }
   }
 
-  /// TRL 0.24 divides log-probabilities by lengths for its `ipo`; the sigmoid values are the formula in
-  /// PyTorch (TRL's later `sigmoid_norm`).
-  @Test func perTokenRatiosAreTRLs() throws {
-    let expected: [(PairLoss, [Double])] = [
-      (
-        .sigmoid,
-        [
-          0.681611, 0.698287, 0.650012, 0.528227, 0.643144, 0.733408, 0.718913, 0.685315, 0.645438,
-          0.726711, 0.70612, 0.625319,
-        ]
-      ),
-      (
-        .ipo,
-        [
-          22.73309, 26.03583, 16.95668, 1.89016, 15.78956, 33.51993, 30.34737, 23.45218, 16.17578,
-          32.03993, 27.64432, 12.9172,
-        ]
-      ),
+  private static func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
+
+  private static func average(_ values: [Double]) -> Double {
+    values.reduce(0, +) / Double(values.count)
+  }
+
+  /// Equation 3 of arXiv 2401.08417 with the smoothing of TRL's `CPOTrainer.cpo_loss`, beta 0.1.
+  @Test(arguments: [0, 0.2]) func cpoIsItsFormula(_ smoothing: Double) throws {
+    let (pairs, beta) = (try GoldenPairs(), 0.1)
+    let margins = zip(pairs.chosen, pairs.rejected).map { beta * ($0 - $1) }
+    let losses = margins.map {
+      -(1 - smoothing) * log(Self.sigmoid($0)) - smoothing * log(Self.sigmoid(-$0))
+    }
+    // d/dx of it is ε − σ(−x), times β over the number of pairs.
+    let slopes = margins.map {
+      beta * (smoothing - Self.sigmoid(-$0)) / Double(margins.count)
+    }
+    let rows = try Self.rows()
+    let objective = PairLoss.cpo.objective(
+      rows, PairLossOptions(labelSmoothing: Float(smoothing)))
+    expectClose(Double(objective.loss.item), Self.average(losses), absolute: 1e-5)
+    expectClose(
+      gradient(objective.loss, rows.chosen).map { Double($0) }, slopes, absolute: 1e-7,
+      relative: 1e-4)
+    expectClose(
+      gradient(objective.loss, rows.rejected).map { Double($0) }, slopes.map { -$0 },
+      absolute: 1e-7, relative: 1e-4)
+    for (name, logps) in [("chosen", pairs.chosen), ("rejected", pairs.rejected)] {
+      expectClose(
+        objective.statistics["rewards/\(name)"] ?? .nan, beta * Self.average(logps),
+        absolute: 1e-5, name)
+    }
+  }
+
+  /// Log-ratios divided by the lengths, as TRL divides them for its `ipo` and `sigmoid_norm`:
+  /// `−log σ(βh)` and `(h − 1/(2β))²` with beta 0.1.
+  @Test func perTokenRatiosAreMeansOverTheTokens() throws {
+    let (pairs, rows, beta) = (try GoldenPairs(), try Self.rows(), 0.1)
+    func perToken(_ policy: [Double], _ reference: [Double], _ lengths: [Int]) -> [Double] {
+      policy.indices.map { (policy[$0] - reference[$0]) / Double(lengths[$0]) }
+    }
+    let ratios = (
+      chosen: perToken(pairs.chosen, pairs.reference.chosen, rows.chosenLengths),
+      rejected: perToken(pairs.rejected, pairs.reference.rejected, rows.rejectedLengths)
+    )
+    let margins = zip(ratios.chosen, ratios.rejected).map { $0 - $1 }
+    let expected: [(loss: PairLoss, losses: [Double])] = [
+      (.sigmoid, margins.map { -log(Self.sigmoid(beta * $0)) }),
+      (.ipo, margins.map { ($0 - 1 / (2 * beta)) * ($0 - 1 / (2 * beta)) }),
     ]
     for (loss, losses) in expected {
-      let objective = loss.objective(try Self.rows(), PairLossOptions(), isPerToken: true)
+      let objective = loss.objective(rows, PairLossOptions(), isPerToken: true)
       expectClose(
-        Double(objective.loss.item), losses.reduce(0, +) / 12, absolute: 1e-4, relative: 1e-5,
+        Double(objective.loss.item), Self.average(losses), absolute: 1e-4, relative: 1e-5,
         loss.rawValue)
     }
   }
@@ -223,35 +235,36 @@ struct PairLossTests {
     expectClose(gradient(objective.loss, policy), [-1.0 / 3, 1.0 / 3, 0])
   }
 
-  /// TRL 0.24 on the golden pairs, with the weights 1.5 and 0.5.
+  /// Equations 7 and 8 of arXiv 2402.01306 with the weights 1.5 and 0.5, as TRL's KTOTrainer.
   ///
-  /// The baseline comes from the chosen log-ratios raised by 3. Batches of one kind are ordinary.
-  @Test func ktoOfOneKindAndWithWeightsIsTRLs() throws {
-    let golden = try Golden("preference_losses")
-    let chosen = try golden.floats("chosen_logps")
-    let rejected = try golden.floats("rejected_logps")
-    let references = (
-      try golden.floats("ref_chosen_logps"), try golden.floats("ref_rejected_logps")
-    )
-    let baseline = ktoBaseline(logRatios: zip(chosen, references.0).map { $0 - $1 + 3 })
-    expectClose(baseline, 7.338009, absolute: 1e-4)
-    func loss(_ hasChosen: Bool, _ hasRejected: Bool, baseline: Float, _ weights: (Float, Float))
-      -> Double
-    {
-      let objective = kto(
-        policy: Tensor((hasChosen ? chosen : []) + (hasRejected ? rejected : [])),
-        reference: (hasChosen ? references.0 : []) + (hasRejected ? references.1 : []),
-        desirable: (hasChosen ? chosen.map { _ in true } : [])
-          + (hasRejected ? rejected.map { _ in false } : []), baseline: baseline, beta: 0.1,
-        desirableWeight: weights.0, undesirableWeight: weights.1)
-      return Double(objective.loss.item)
+  /// `w_D (1 − σ(β(r − z)))` and `w_U (1 − σ(β(z − r)))`. The baseline comes from the chosen log-ratios raised by 3. Batches of one kind are ordinary.
+  @Test func ktoOfOneKindAndWithWeightsIsItsFormula() throws {
+    let (pairs, beta) = (try GoldenPairs(), 0.1)
+    let chosen = zip(pairs.chosen, pairs.reference.chosen).map { $0 - $1 }
+    let rejected = zip(pairs.rejected, pairs.reference.rejected).map { $0 - $1 }
+    let raised = max(0, Self.average(chosen.map { $0 + 3 }))
+    let found = ktoBaseline(logRatios: chosen.map { Float($0 + 3) })
+    expectClose(Double(found), raised, absolute: 1e-4)
+    // Without a baseline it is TRL's `apo_zero_unpaired`, there with the same weights.
+    for baseline in [raised, 0] {
+      let desirable = chosen.map { 1.5 * (1 - Self.sigmoid(beta * ($0 - baseline))) }
+      let undesirable = rejected.map { 0.5 * (1 - Self.sigmoid(beta * (baseline - $0))) }
+      for (hasChosen, hasRejected) in [(true, true), (true, false), (false, true)] {
+        func rows<Value>(_ first: [Value], _ second: [Value]) -> [Value] {
+          (hasChosen ? first : []) + (hasRejected ? second : [])
+        }
+        func floats(_ values: [Double]) -> [Float] { values.map { Float($0) } }
+        let objective = kto(
+          policy: Tensor(floats(rows(pairs.chosen, pairs.rejected))),
+          reference: floats(rows(pairs.reference.chosen, pairs.reference.rejected)),
+          desirable: rows(chosen.map { _ in true }, rejected.map { _ in false }),
+          baseline: Float(baseline), beta: Float(beta), desirableWeight: 1.5,
+          undesirableWeight: 0.5)
+        expectClose(
+          Double(objective.loss.item), Self.average(rows(desirable, undesirable)), absolute: 1e-5,
+          "baseline \(baseline), chosen \(hasChosen), rejected \(hasRejected)")
+      }
     }
-    let weights: (Float, Float) = (1.5, 0.5)
-    expectClose(loss(true, true, baseline: baseline, weights), 0.498261094, absolute: 1e-5)
-    expectClose(loss(true, false, baseline: baseline, weights), 0.837501705, absolute: 1e-5)
-    expectClose(loss(false, true, baseline: baseline, weights), 0.159020498, absolute: 1e-5)
-    // Without a baseline it is TRL's `apo_zero_unpaired` (there with the same weights).
-    expectClose(loss(true, true, baseline: 0, weights), 0.42327556, absolute: 1e-5)
   }
 
   @Test func partsOfABatchTrapWhereTheWholeIsCompared() async {
