@@ -11,6 +11,7 @@ import Testing
   /// Kinds that no run here has, and that write metrics.
   private static let elsewhere: Set = [
     "cyclic", "more", "max-min", "preference-scaling", "preference-finetune", "reward-probe",
+    "truth-bandit", "truth-tokens", "truth-games",
   ]
 
   /// Metrics of a setting that no run here has, whose tests are elsewhere.

@@ -47,6 +47,19 @@ import Testing
 
     """
 
+  /// Every metric of the run can be looked up, as one that its kind of stage writes, and the other way round.
+  private func expectMetricsHaveEntries(_ directory: URL, _ summary: RunSummary) throws {
+    let kinds = Dictionary(uniqueKeysWithValues: summary.stages.map { ($0.name, $0.kind) })
+    var written: [String: Set<String>] = [:]
+    for line in try MetricsLog.lines(of: directory.appending(path: "metrics.jsonl")) {
+      written[kinds[line.stage] ?? "", default: []].formUnion(line.values.keys)
+    }
+    for kind in ["truth-bandit", "truth-tokens", "truth-games"] {
+      let names = MetricTable.entries.filter { $0.stages.contains(kind) }.map(\.name)
+      #expect(!names.isEmpty && written[kind] == Set(names), "\(kind)")
+    }
+  }
+
   @Test func worldsRunAndResumeToTheSameBytes() throws {
     let whole = try TemporaryFolder()
     let summary = try runTiny(Self.worlds, in: whole.url)
@@ -56,6 +69,7 @@ import Testing
       let record = "stages/\(stage)/metrics.jsonl"
       #expect(try whole.data(record) == stopped.data(record))
     }
+    try expectMetricsHaveEntries(whole.url, summary)
     let again = try runTiny(Self.worlds, in: stopped.url, mode: .resuming)
     #expect(again.figures == summary.figures && again.claims == summary.claims)
     func figure(_ name: String) throws -> Figure {

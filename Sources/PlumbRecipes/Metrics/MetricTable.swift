@@ -6,7 +6,7 @@ public enum MetricTable {
   public static let entries: [MetricEntry] =
     [
       trainingMetrics, preferenceMetrics, policyMetrics, pairMetrics, ppoMetrics,
-      policyGradientMetrics, gameMetrics, selectionMetrics, watchMetrics,
+      policyGradientMetrics, gameMetrics, selectionMetrics, watchMetrics, truthMetrics,
     ].flatMap { $0 }.sorted { $0.name < $1.name }
 
   /// What stands before the name of a metric that was measured on the validation rows.

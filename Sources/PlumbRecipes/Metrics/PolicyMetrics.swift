@@ -74,12 +74,14 @@ extension MetricTable {
       mean over ten rounds is. `kl` is the same per token.
       """),
     MetricEntry(
-      "kl", unit: "nats/token (kto: nats/response)",
+      "kl", unit: "nats/token (kto, truth-bandit, truth-tokens: nats/response)",
       over: "response tokens of the round; kto: mismatched rows of the batch",
-      mask: "response tokens", .neither, trl: .same("kl"), stages: onlineStages + ["kto"],
+      mask: "response tokens", .neither, trl: .same("kl"),
+      stages: onlineStages + ["kto", "truth-bandit", "truth-tokens"],
       """
       KL from the reference by `kl_estimator`, k1 where the stage has no such setting, a mean over tokens. \
-      For KTO: the baseline z, the mean log-ratio of answers under other prompts, not below 0.
+      For KTO: the baseline z, the mean log-ratio of answers under other prompts, not below 0. \
+      For `truth-bandit` and `truth-tokens`: the exact KL from the optimum to the policy, one training a line.
       """),
     MetricEntry(
       "objective/scores", unit: "reward units", over: "responses of the round",

@@ -8,13 +8,12 @@ extension MetricTable {
       stages: [
         "pretrain", "sft", "reward-model", "general-preference", "pair-preference", "dpo", "kto",
         "online-dpo", "gpo", "grpo", "rloo", "reinforce", "rejection-sampling", "cyclic",
-        "preference-scaling",
-        "preference-finetune", "reward-probe",
+        "preference-scaling", "preference-finetune", "reward-probe", "truth-bandit", "truth-tokens",
       ],
       """
       What the stage minimises, before weight decay. PPO writes `loss/policy_avg` and \
       `loss/value_avg` in its place. `preference-scaling` and `preference-finetune` write a trained model's \
-      validation loss, one model a step.
+      validation loss, one model a step; `truth-bandit` and `truth-tokens` their `kl`.
       """),
     MetricEntry(
       "language_loss", unit: "nats/token", over: "tokens of the demonstrations of the batch",
