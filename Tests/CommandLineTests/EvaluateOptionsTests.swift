@@ -45,9 +45,11 @@ import Testing
     "ace",
   ]
 
-  @Test(arguments: [
-    TestModels.reward, TestModels.generalPreference, TestModels.gated, TestModels.pair,
-  ])
+  @Test(
+    "Complaint 19, reward-bench#263: plumb evaluate gives calibration, slices and style",
+    arguments: [
+      TestModels.reward, TestModels.generalPreference, TestModels.gated, TestModels.pair,
+    ])
   func everythingInOneObject(model: String) throws {
     let output = try Self.evaluate(
       ["--json", "--resamples", "50"], data: Self.rows(24, prefix: "Test"),

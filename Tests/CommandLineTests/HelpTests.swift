@@ -13,7 +13,8 @@ import Testing
     ["rollouts", "show"], ["metrics"],
   ]
 
-  @Test(arguments: commands) func isAsInItsSnapshot(command: [String]) throws {
+  @Test("Complaint 26, OpenRLHF PR #1275: the help is as in its snapshot", arguments: commands)
+  func isAsInItsSnapshot(command: [String]) throws {
     let result = try Program.run(command + ["--help"])
     #expect(result.status == 0)
     #expect(result.errors.isEmpty)

@@ -51,7 +51,8 @@ struct TemperatureTests {
     }
   }
 
-  @Test func theEffectIsThatOfTheValidationTemperature() throws {
+  @Test("Complaint 19, reward-bench#263: the effect of a temperature on held-out pairs")
+  func theEffectIsThatOfTheValidationTemperature() throws {
     let validation = pairs((0..<40).map { Double($0 % 5) * 2 - 2 }, prompts: "v")
     let test = pairs((0..<30).map { Double($0 % 4) * 2 - 1 }, prompts: "t")
     let effect = try #require(

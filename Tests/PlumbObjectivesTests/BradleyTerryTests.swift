@@ -63,7 +63,8 @@ struct BradleyTerryTests {
     expectClose(gradient(objective.loss, chosen), [-0.5, 0])
   }
 
-  @Test func partsOfABatchAddUpToTheWhole() {
+  @Test("Complaint 29, trlx#338: parts of a batch add up to the whole")
+  func partsOfABatchAddUpToTheWhole() {
     let (chosen, rejected): ([Float], [Float]) = ([1, -0.5, 0.3], [0.2, 0.4, 0.1])
     let whole = bradleyTerry(chosen: Tensor(chosen), rejected: Tensor(rejected))
     var mean = StatisticsMean()

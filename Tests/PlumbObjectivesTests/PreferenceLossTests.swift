@@ -52,7 +52,8 @@ struct PreferenceLossTests {
     expectClose(noisy, dpo(right, beta: 0.3).loss.item)
   }
 
-  @Test func handMadeValues() {
+  @Test("Complaint 28, trl#2028: sigmoid, IPO and hinge by hand")
+  func handMadeValues() {
     let zero = Self.pairs([0], [0])
     expectClose(ipo(Self.pairs([7], [2]), beta: 0.1).loss.item, 0, absolute: 1e-5)
     expectClose(ipo(zero, beta: 0.1).loss.item, 25)

@@ -8,7 +8,8 @@ import Testing
 
 struct AdamWCheckpointTests {
   /// A run that is written and read back half way ends in the same bits as one left alone.
-  @Test func stateRoundTripsToTheBit() throws {
+  @Test("Complaint 21, OpenRLHF#65: the optimizer's state comes back to the bit")
+  func stateRoundTripsToTheBit() throws {
     var layout = ParameterLayout()
     _ = layout.add("a.weight", [4, 3], .normal(standardDeviation: 1))
     _ = layout.add("a.bias", [4], .zeros)

@@ -10,7 +10,8 @@ struct CalibrationTests {
     let ece_10_both_orders, ece_10_confidence, brier, nll, accuracy: Double
   }
 
-  @Test func goldenFigures() throws {
+  @Test("Complaint 19, reward-bench#263: NLL, Brier score and calibration errors")
+  func goldenFigures() throws {
     let file = try Golden.json("calibration", as: File.self)
     let outcomes = file.first_preferred.map { $0 == 1 }
     let probabilities = file.reward_difference.map { 1 / (1 + exp(-$0)) }

@@ -12,7 +12,9 @@ import Testing
   /// padding is its end of text scores everything alike, and one without padding fails.
   ///
   /// Nothing is padded here, so that whatever a configuration calls padding changes no bit.
-  @Test(arguments: RewardModel.Head.allCases)
+  @Test(
+    "Complaint 17, trl#937: what padding is called changes no score",
+    arguments: RewardModel.Head.allCases)
   func whatPaddingIsCalledChangesNoScore(_ head: RewardModel.Head) throws {
     func scores(_ padding: Int?) throws -> [[Float]] {
       var configuration = Tiny.configuration()
@@ -33,7 +35,9 @@ import Testing
   /// was set, or by a seed that something else had moved.
   ///
   /// A head is a function of the seed it is made with, whatever was drawn before.
-  @Test(arguments: RewardModel.Head.allCases)
+  @Test(
+    "Complaint 27, trl PR #4887: a head depends on its seed alone",
+    arguments: RewardModel.Head.allCases)
   func aHeadDependsOnItsSeedAlone(_ head: RewardModel.Head) throws {
     let policy = CausalLM(Tiny.configuration(), seed: 11)
     func values(_ seed: UInt64) throws -> [[Float]] {

@@ -95,7 +95,8 @@ import Testing
     ]
   }
 
-  @Test func manyGroupsAreJudgedAsOneByOne() throws {
+  @Test("Complaint 18, reward-bench#137: many groups are judged as one by one")
+  func manyGroupsAreJudgedAsOneByOne() throws {
     for judge in try judges() {
       let together = try judge.judge(groups: groups)
       for (group, judgement) in zip(groups, together) {
@@ -181,7 +182,8 @@ import Testing
     #expect(group.tokens.responses[4] == reference.tokens.responses[1])
   }
 
-  @Test func anotherTokenizerOrTemplateIsRefused() throws {
+  @Test("Complaint 9, trl#1702: a judge with another tokenizer or template is refused")
+  func anotherTokenizerOrTemplateIsRefused() throws {
     let judge = try rewardJudge()
     let plain = try ConversationEncoder(tokenizer: tokenizer, template: .plain)
     #expect(throws: TokenizerError.self) {

@@ -53,7 +53,8 @@ import Testing
     #expect(whole == ragged)
   }
 
-  @Test func logOddsDoNotDependOnTheBatch() throws {
+  @Test("Complaint 18, reward-bench#137: log-odds do not depend on the batch")
+  func logOddsDoNotDependOnTheBatch() throws {
     let model = try Tiny.pairModel()
     let together = try model.logOdds(pairs: Tiny.pairs)
     let apart = try model.logOdds(pairs: Tiny.pairs, tokenBudget: 1)

@@ -33,7 +33,8 @@ import Testing
   }
 
   /// What follows the first `<|endoftext|>`, here padding with the same id, changes nothing.
-  @Test func paddingIsNotRead() throws {
+  @Test("Complaint 17, trl#937: a reward model reads no padding")
+  func paddingIsNotRead() throws {
     let ids = try expected.integers(named: "input_ids").map { Int32($0) }
     let width = ids.count / sequences.count
     let padded = sequences.indices.map { Array(ids[$0 * width..<($0 + 1) * width]) }

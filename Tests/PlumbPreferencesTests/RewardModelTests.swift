@@ -6,7 +6,9 @@ import PlumbTestSupport
 import Testing
 
 @Suite struct RewardModelTests {
-  @Test(arguments: RewardModel.Head.allCases)
+  @Test(
+    "Complaint 18, reward-bench#137: a score does not depend on the batch",
+    arguments: RewardModel.Head.allCases)
   func scoreDoesNotDependOnTheBatch(head: RewardModel.Head) throws {
     let model = try Tiny.rewardModel(head: head)
     let together = try model.scores(groups: Tiny.pairs)
@@ -85,7 +87,8 @@ import Testing
     }
   }
 
-  @Test func normalisationBringsReferenceSamplesToMeanZeroAndVarianceOne() throws {
+  @Test("Complaint 23, OpenRLHF#693: reference samples get mean 0 and variance 1")
+  func normalisationBringsReferenceSamplesToMeanZeroAndVarianceOne() throws {
     var model = try Tiny.rewardModel()
     let raw = try model.scores(groups: Tiny.pairs)
     try model.normalise(on: Tiny.pairs)

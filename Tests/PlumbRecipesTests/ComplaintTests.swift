@@ -19,7 +19,8 @@ import Testing
 
   /// Complaint 5, huggingface/trl#2518, #2451, #2363, #3093, #2273: PPO with a reward function of one's
   /// own, written in a recipe.
-  @Test func ppoTakesARewardOfOnesOwnFromARecipe() throws {
+  @Test("Complaint 5, trl#2518: PPO takes a reward of one's own from a recipe")
+  func ppoTakesARewardOfOnesOwnFromARecipe() throws {
     let stage = try ppo(
       "{rule: regex, pattern: '^please'}", "updates: 12, normalize_rewards: false")
     let scores = try stage.series("objective/scores")
@@ -29,7 +30,8 @@ import Testing
   }
 
   /// The same in a program: any function of the sampled tokens, and no reward model anywhere.
-  @Test func ppoTakesARewardOfOnesOwnFromAProgram() throws {
+  @Test("Complaints 5 and 6, trl#2518, trl#3270: a loop and a reward of one's own")
+  func ppoTakesARewardOfOnesOwnFromAProgram() throws {
     let world = try TrainerWorld()
     let configuration = world.ppo {
       $0.optimizer.learningRate = 1e-2
@@ -51,7 +53,8 @@ import Testing
   ///
   /// Here they are measured on samples of the reference. A power of two is exact in every product, so that a
   /// judge with 1024 times the scores trains the same policy to the bit.
-  @Test func rewardNormalisationIsMeasuredNotConfigured() throws {
+  @Test("Complaint 23, OpenRLHF#693: reward normalisation is measured, not configured")
+  func rewardNormalisationIsMeasuredNotConfigured() throws {
     func weights(_ weight: Int, _ isNormalised: Bool) throws -> Data {
       try ppo(
         "{rule: regex, pattern: '^please', weight: \(weight)}",

@@ -281,7 +281,8 @@ import Testing
   init() throws { world = try TinyWorld.shared() }
 
   /// trl#800, #2371; OpenRLHF#1054; LLaMA-Factory#6153: chosen log-probabilities fall, nobody is told.
-  @Test func aRunWhoseChosenAnswersFallIsWarnedAbout() throws {
+  @Test("Complaint 14, trl#800: a run whose chosen answers fall is warned about")
+  func aRunWhoseChosenAnswersFallIsWarnedAbout() throws {
     // Chosen and rejected differ in their last words only: what lowers one lowers the other.
     let rows = TinyData.tasks.prefix(120).enumerated().map { index, task in
       PreferencePair(
@@ -311,7 +312,8 @@ import Testing
   /// eric-mitchell/direct-preference-optimization#8: an accuracy of 0 at the first step.
   ///
   /// It is no fault: policy and reference are one, rewards are 0 up to rounding, the loss is ln 2.
-  @Test func theFirstStepHasNoMargin() throws {
+  @Test("Complaint 14, trl#800: the first step of DPO has no margin")
+  func theFirstStepHasNoMargin() throws {
     let stage = try TinyStage(
       "dpo",
       "policy: '\(world("sft"))', pairs: ['\(world("data/preferences.judge.jsonl.zst"))'], "
@@ -323,7 +325,8 @@ import Testing
   }
 
   /// trl#5213, #6105, #2209; axolotl#1616: joins of prompt and response, truncation, a second BOS.
-  @Test func promptAndResponseAreJoinedAsTheyAreGenerated() throws {
+  @Test("Complaint 16, trl#5213: prompt and response are joined as they are generated")
+  func promptAndResponseAreJoinedAsTheyAreGenerated() throws {
     let folder = URL(filePath: world("sft"))
     let tokenizer = try ConversationEncoder.load(from: folder).tokenizer
     for template in ChatTemplate.allCases {
@@ -354,7 +357,8 @@ import Testing
   }
 
   /// Long pairs are left out whole and counted: a cut would take the end that a policy must learn.
-  @Test func longPairsAreLeftOutNotCut() throws {
+  @Test("Complaint 16, trl#5213: long pairs are left out, not cut")
+  func longPairsAreLeftOutNotCut() throws {
     let encoder = try ConversationEncoder.load(from: URL(filePath: world("sft")))
     let lengths = TinyData.pairs.map { pair in
       let longest = max(encoder.response(pair.chosen).count, encoder.response(pair.rejected).count)

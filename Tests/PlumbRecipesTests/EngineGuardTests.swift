@@ -9,7 +9,8 @@ import Testing
 /// may only be raised for a reason. Each case runs in a process of its own, since counts are of the
 /// whole process.
 @Suite struct EngineGuardTests {
-  @Test func aTrainingStepComputesEachPromptOnceAndFusesItsProjections() async {
+  @Test("Complaint 12, trl#1900: a training step computes each prompt once")
+  func aTrainingStepComputesEachPromptOnceAndFusesItsProjections() async {
     await #expect(processExitsWith: .success) {
       Threads.configure(2)
       var step = try GuardedDPO()
@@ -34,7 +35,8 @@ import Testing
     }
   }
 
-  @Test func aTrainingStepTakesNoFreshMemory() async {
+  @Test("Complaint 13, trl#3664: a training step takes no fresh memory")
+  func aTrainingStepTakesNoFreshMemory() async {
     await #expect(processExitsWith: .success) {
       // With one thread the order of allocations is always the same.
       Threads.configure(1)
@@ -46,7 +48,8 @@ import Testing
     }
   }
 
-  @Test func logitsAreNeverWhole() async {
+  @Test("Complaint 13, trl#3664: logits are never whole in memory")
+  func logitsAreNeverWhole() async {
     await #expect(processExitsWith: .success) {
       let vocabulary = 1 << 16
       let rows = 1024
@@ -65,7 +68,8 @@ import Testing
     }
   }
 
-  @Test func samplingComputesEachPromptOnceAndNothingTwice() async {
+  @Test("Complaint 12, trl#1900: sampling computes each prompt once and nothing twice")
+  func samplingComputesEachPromptOnceAndNothingTwice() async {
     await #expect(processExitsWith: .success) {
       Threads.configure(2)
       let sampling = try GuardedSampling()

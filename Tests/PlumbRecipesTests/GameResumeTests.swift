@@ -82,7 +82,8 @@ import Testing
   }
 
   /// Copied at drawn moments while it runs, one of them in the middle of a rollout, as a kill would leave it.
-  @Test(arguments: cases.prefix(3)) func aKilledStageEndsInTheSameBytes(_ test: Case) throws {
+  @Test("Complaint 3, trl#2657: games resume to the same bytes", arguments: cases.prefix(3))
+  func aKilledStageEndsInTheSameBytes(_ test: Case) throws {
     let yaml = yaml(test, try TinyWorld.shared())
     try KilledRuns(yaml, stage: test.kind, weights: "model.safetensors", isOnline: true)
       .expectTheSameBytes(seed: test.name)

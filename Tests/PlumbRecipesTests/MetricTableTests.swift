@@ -6,7 +6,8 @@ import Testing
 /// Metrics whose meaning nobody can look up are what users complain of (trl#1046): every name has an
 /// entry, and the page is made from the entries.
 @Suite struct MetricTableTests {
-  @Test func everyMetricOfARunHasAnEntry() throws {
+  @Test("Complaint 20, trl#1046: every metric of a run can be looked up")
+  func everyMetricOfARunHasAnEntry() throws {
     let world = try TinyWorld.shared()
     let kinds = Dictionary(
       uniqueKeysWithValues: world.summary.stages.map { ($0.name, $0.kind) })

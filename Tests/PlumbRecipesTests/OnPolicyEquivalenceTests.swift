@@ -54,7 +54,9 @@ import Testing
     ).trainer.trained
   }
 
-  @Test(arguments: ValueModelChoice.allCases, budgets)
+  @Test(
+    "Complaint 11, trl#583: accumulation does not change PPO", arguments: ValueModelChoice.allCases,
+    budgets)
   func microBatchesAndPackingDoNotChangePPO(_ valueModel: ValueModelChoice, budget: Int) throws {
     expectSame(
       try ppo(valueModel, budget: 0), try ppo(valueModel, budget: budget),
@@ -88,9 +90,8 @@ import Testing
     ).trainer.trained
   }
 
-  @Test(arguments: budgets) func microBatchesAndPackingDoNotChangePolicyGradients(budget: Int)
-    throws
-  {
+  @Test("Complaint 11, trl#583: accumulation does not change policy gradients", arguments: budgets)
+  func microBatchesAndPackingDoNotChangePolicyGradients(budget: Int) throws {
     expectSame(
       try gradient(GRPO.self, budget: 0), try gradient(GRPO.self, budget: budget),
       "GRPO, \(budget) tokens at once")

@@ -63,14 +63,17 @@ import Testing
   }
 
   /// The directory is copied at random moments, as a kill would leave it, and the copies are resumed.
-  @Test(arguments: cases) func aKilledStageEndsInTheSameBytes(_ test: Case) throws {
+  @Test("Complaint 3, trl#2657: PPO and its kin resume to the same bytes", arguments: cases)
+  func aKilledStageEndsInTheSameBytes(_ test: Case) throws {
     try KilledRuns(
       test.yaml(try TinyWorld.shared()), stage: "trained", weights: test.weights, isOnline: true
     ).expectTheSameBytes(seed: test.name)
   }
 
   /// Stopped by the user while it samples, and before the judge: the responses that are complete are kept.
-  @Test(arguments: [cases[0], cases[1], cases[3], cases[5], cases[7], cases[8]])
+  @Test(
+    "Complaint 3, trl#2657: also from the middle of a rollout",
+    arguments: [cases[0], cases[1], cases[3], cases[5], cases[7], cases[8]])
   func aStageStoppedInTheMiddleOfARolloutEndsInTheSameBytes(_ test: Case) throws {
     let yaml = test.yaml(try TinyWorld.shared())
     let (straight, stopped) = (try TemporaryFolder(), try TemporaryFolder())
@@ -111,7 +114,8 @@ import Testing
   }
 
   /// A checkpoint without its optimizer is refused: moments are never silently reset.
-  @Test func aCheckpointWithoutMomentsIsRefused() throws {
+  @Test("Complaint 21, OpenRLHF#65: a checkpoint without moments is refused")
+  func aCheckpointWithoutMomentsIsRefused() throws {
     let yaml = Self.cases[0].yaml(try TinyWorld.shared())
     let folder = try TemporaryFolder()
     var polls = 0

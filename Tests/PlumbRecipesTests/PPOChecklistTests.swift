@@ -33,7 +33,8 @@ import Testing
   ///
   /// Plumb pads nothing, and a policy
   /// whose padding id ends its turns is refused before the first response.
-  @Test func padIsNotEndAndNothingIsPadded() throws {
+  @Test("Complaint 17, trl#937: padding is not the end, and nothing is padded")
+  func padIsNotEndAndNothingIsPadded() throws {
     let tokenizer = try Tokenizer.train(on: ["how do i do it"], vocabularySize: 262)
     let encoder = try ConversationEncoder(tokenizer: tokenizer, template: .chatML)
     var configuration = world.policy.configuration
@@ -130,7 +131,9 @@ import Testing
   /// With a learning rate of 0 every ratio of the first pass is 1 to the bit, whatever the temperature; a later
   /// pass packs the responses in another order, so that its ratios are 1 to rounding. Once a minibatch has
   /// moved the policy, the next one's are not.
-  @Test(arguments: ValueModelChoice.allCases, [0.7, 1.0])
+  @Test(
+    "Complaint 8, trl#454: the ratio is exactly 1 until something moves",
+    arguments: ValueModelChoice.allCases, [0.7, 1.0])
   func theRatioIsExactlyOneUntilSomethingMoves(_ valueModel: ValueModelChoice, temperature: Double)
     throws
   {
@@ -161,7 +164,8 @@ import Testing
   }
 
   /// huggingface/trl#2358: what is sampled under one distribution and trained under another shows.
-  @Test func rolloutsOfAnotherTemperatureAreFound() throws {
+  @Test("Complaint 8, trl#454: rollouts of another temperature are found")
+  func rolloutsOfAnotherTemperatureAreFound() throws {
     var world = world
     world.temperature = 0.5
     var buffer = try world.rollouts(world.policy)
@@ -210,7 +214,8 @@ import Testing
   }
 
   /// huggingface/trl#925, LLaMA-Factory#664: a sampled k1 may be negative, k2 and k3 never are.
-  @Test func negativeEstimatesAreThoseOfK1Alone() {
+  @Test("Complaint 7, trl#925: only the estimate k1 of KL may be negative")
+  func negativeEstimatesAreThoseOfK1Alone() {
     for d: Float in [-2, -0.5, -1e-4, 0, 1e-4, 0.5, 2] {
       #expect((KLEstimator.k1(d) < 0) == (d < 0))
       #expect(KLEstimator.k2(d) >= 0 && KLEstimator.k3(d) >= 0)

@@ -72,9 +72,10 @@ import Testing
     #expect(metrics.allSatisfy { $0["skipped_steps"] == 0 })
   }
 
-  @Test(arguments: ValueModelChoice.allCases) func goesOnFromWhatItSaved(
-    _ choice: ValueModelChoice
-  ) throws {
+  @Test(
+    "Complaint 6, trl#3270: a round is a call, and a trainer goes on from what it saved",
+    arguments: ValueModelChoice.allCases)
+  func goesOnFromWhatItSaved(_ choice: ValueModelChoice) throws {
     let folder = try TemporaryFolder()
     var trainer = try trained(world.ppo(choice)).trainer
     try trainer.save(to: folder.url)

@@ -103,7 +103,8 @@ import Testing
 
   /// Copied at drawn moments while it runs, as a kill would leave it; `online-dpo` in the middle of a
   /// rollout too.
-  @Test(arguments: cases) func aKilledRunEndsInTheSameBytes(_ test: Case) throws {
+  @Test("Complaint 3, trl#2657: methods on pairs resume to the same bytes", arguments: cases)
+  func aKilledRunEndsInTheSameBytes(_ test: Case) throws {
     let isOnline = test.kind == "online-dpo"
     // Long responses at a high temperature: a rollout takes passes enough to be killed within.
     let yaml = test.yaml(try TinyWorld.shared()).replacing(

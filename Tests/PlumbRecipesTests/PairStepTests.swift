@@ -46,9 +46,10 @@ import Testing
   }
 
   /// The equivalence class of micro-batches (trl#583): all at once, some, one pair at a time.
-  @Test(arguments: PairLoss.allCases) func accumulationDoesNotChangeTheGradient(_ loss: PairLoss)
-    throws
-  {
+  @Test(
+    "Complaint 11, trl#583: accumulation does not change losses on pairs",
+    arguments: PairLoss.allCases)
+  func accumulationDoesNotChangeTheGradient(_ loss: PairLoss) throws {
     let pairs = try TinyPairs.pairs(9, reference: reference, withBase: true)
     let settings = TinyPairs.settings(loss, sft: 0.3, anchor: 0.7)
     let whole = TinyPairs.gradient(
@@ -196,7 +197,8 @@ import Testing
   }
 
   /// trl#800, #2371 and others: DPO lowers chosen log-probabilities, and nobody says so.
-  @Test func fallingChosenLogProbabilitiesAreToldOnce() {
+  @Test("Complaint 14, trl#800: falling log-probabilities are told, once")
+  func fallingChosenLogProbabilitiesAreToldOnce() {
     let falling = (0..<40).map { -0.1 * Double($0) }
     // Four steps are a tenth; the fourth tenth is the third fall in a row.
     #expect(spoken(falling) == [15])

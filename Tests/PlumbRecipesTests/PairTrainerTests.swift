@@ -38,7 +38,8 @@ import Testing
     return settings
   }
 
-  @Test func itEndsInTheWeightsOfTheRewardModelStage() throws {
+  @Test("Complaint 27, trl PR #4887: a program and a stage end in the same weights")
+  func itEndsInTheWeightsOfTheRewardModelStage() throws {
     let folder = try TemporaryFolder()
     try runTiny(
       """

@@ -63,7 +63,9 @@ import Testing
     return learner.trained
   }
 
-  @Test(arguments: GameLoss.allCases, budgets)
+  @Test(
+    "Complaint 11, trl#583: accumulation does not change games", arguments: GameLoss.allCases,
+    budgets)
   func microBatchesDoNotChangeGames(_ loss: GameLoss, budget: Int) throws {
     func policy(_ budget: Int) throws -> CausalLM {
       var configuration = GPOConfiguration()

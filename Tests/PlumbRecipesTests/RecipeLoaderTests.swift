@@ -294,7 +294,8 @@ import Testing
       expected: "r.yaml: expected a mapping with 'name' and 'stages', found nothing (line 1)"),
   ]
 
-  @Test(arguments: errorCases) func errorsSayPathLineExpectedAndFound(_ test: ErrorCase) {
+  @Test("Complaint 4, trl#2808: a setting without effect is an unknown key", arguments: errorCases)
+  func errorsSayPathLineExpectedAndFound(_ test: ErrorCase) {
     let error = #expect(throws: RecipeError.self) {
       try loader.load(yaml: test.yaml, file: "r.yaml")
     }

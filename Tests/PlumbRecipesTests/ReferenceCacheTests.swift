@@ -33,7 +33,8 @@ import Testing
     stage.messages.notes.contains { $0.contains("reference log-probabilities under") }
   }
 
-  @Test func aSecondRunReadsWhatTheFirstOneComputed() throws {
+  @Test("Complaint 15, trl#2423: reference log-probabilities are kept for the next run")
+  func aSecondRunReadsWhatTheFirstOneComputed() throws {
     let cache = try TemporaryFolder()
     let first = try dpo(cache: cache.url)
     #expect(computed(first) && entries(cache.url).count == 1)

@@ -105,7 +105,8 @@ import Testing
     #expect(try folder.text("report.html").contains("second moved"))
   }
 
-  @Test func theSameRecipeTwiceGivesTheSameBytes() throws {
+  @Test("Complaint 10, trl#2596: the same recipe twice gives the same bytes")
+  func theSameRecipeTwiceGivesTheSameBytes() throws {
     let folder = try TemporaryFolder()
     try run(folder)
     try expectSameOutcome(folder)

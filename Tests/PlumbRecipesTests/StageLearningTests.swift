@@ -30,7 +30,9 @@ import Testing
     #expect(tuning.last < tuning.first)
   }
 
-  @Test(arguments: ["reward", "reward-plain", "preference", "judge"])
+  @Test(
+    "Complaint 29, trlx#338: preference models find the rule",
+    arguments: ["reward", "reward-plain", "preference", "judge"])
   func preferenceModelsFindTheRule(_ stage: String) throws {
     let accuracy = try Self.figure("\(stage)/test_accuracy")
     #expect(accuracy.value > 0.9)
@@ -42,14 +44,16 @@ import Testing
     #expect(try Self.figure("base/test_accuracy").value > 0.9)
   }
 
-  @Test func ppoRaisesTheScore() throws {
+  @Test("Complaints 1 and 31, trl#7020, OpenRLHF#882: PPO, in one process, raises the score")
+  func ppoRaisesTheScore() throws {
     let scores = try Self.ends(Self.series("objective/scores", "ppo"))
     #expect(scores.last > scores.first + 0.3)
     #expect(try Self.figure("compare/ppo/win_rate_vs_sft").value > 0.55)
     #expect(try #require(Self.series("objective/kl", "ppo").last) > 0)
   }
 
-  @Test func gpoWinsUnderTheJudge() throws {
+  @Test("Complaint 2, trl#7255: GPO wins against its start")
+  func gpoWinsUnderTheJudge() throws {
     let figure = try Self.figure("compare/gpo/win_rate_vs_sft")
     #expect(figure.value > 0.55)
     #expect(try #require(figure.interval)[0] > 0.5)

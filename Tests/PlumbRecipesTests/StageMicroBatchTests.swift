@@ -48,7 +48,9 @@ import Testing
   }
 
   /// `gradient_checkpointing` changes memory and time, and no bit of what is trained.
-  @Test(arguments: ["reward-model", "general-preference", "pair-preference", "sft", "dpo"])
+  @Test(
+    "Complaint 13, trl#3664: recomputing activations saves memory and changes no bit",
+    arguments: ["reward-model", "general-preference", "pair-preference", "sft", "dpo"])
   func checkpointingChangesNoBit(_ stage: String) throws {
     let (kept, recomputed) = (try TemporaryFolder(), try TemporaryFolder())
     let yaml = try recipe(stage)

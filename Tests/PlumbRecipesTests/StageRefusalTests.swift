@@ -44,7 +44,8 @@ import Testing
     return directory.path
   }
 
-  @Test func aRewardModelWithAnotherTokenizerIsRefused() throws {
+  @Test("Complaint 9, trl#1702: a reward model with another tokenizer is refused")
+  func aRewardModelWithAnotherTokenizerIsRefused() throws {
     let (world, folder) = (try TinyWorld.shared(), try TemporaryFolder())
     let other = try otherModel(folder)
     let prompts = "prompts: ['\(world.data("prompts.jsonl"))'], sampling: {max_new_tokens: 8}"

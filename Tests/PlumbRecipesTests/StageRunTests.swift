@@ -69,7 +69,8 @@ import Testing
     }
   }
 
-  @Test func theSameSeedGivesTheSameBytesAndAnotherDoesNot() throws {
+  @Test("Complaints 10 and 27, trl#2596, trl PR #4887: one seed gives one run, to the byte")
+  func theSameSeedGivesTheSameBytesAndAnotherDoesNot() throws {
     let data = try TinyWorld.shared().data
     let short = [
       "pretrain.steps=12", "base.epochs=0.3", "reward.epochs=0.5", "reward-plain.epochs=0.3",

@@ -60,7 +60,7 @@ import Testing
 
   /// Metrics vanish, or the axis is wrong, after a resume: trl#1046, #1762; LLaMA-Factory#1026;
   /// open-r1#450.
-  @Test(arguments: [1, 2, 3, 4, 5, 6, 7])
+  @Test("Complaint 20, trl#1046: a killed run has no step twice", arguments: [1, 2, 3, 4, 5, 6, 7])
   func aKilledRunHasNoStepTwice(_ step: Int) throws {
     let (straight, killed) = (try TemporaryFolder(), try TemporaryFolder())
     try run(straight.url)

@@ -72,7 +72,10 @@ import Testing
     #expect(rps.scores.dualityGap(anchored.last) < 1e-3, "\(anchored.last)")
   }
 
-  @Test(arguments: GameUpdate.allCases) func sampledPlayReachesTheWinner(update: GameUpdate) {
+  @Test(
+    "Complaint 2, trl#7255: sampled play reaches the Nash equilibrium",
+    arguments: GameUpdate.allCases)
+  func sampledPlayReachesTheWinner(update: GameUpdate) {
     let play = GamePlay(game: rps, update: update, rounds: 6000, samples: 32, seed: 9)
     let course = play.run()
     #expect(rps.payoffs(update).dualityGap(course.average) < 0.03)

@@ -23,7 +23,7 @@ import Testing
 
   /// Users ask for a monitor of reward hacking: length growth (OpenRLHF#236, open-r1#373), a KL spike
   /// (trl#41), a KL below 0 that is no chance (trl#925, #1161, #1857; LLaMA-Factory#664).
-  @Test(arguments: stories)
+  @Test("Complaints 7 and 22, trl#925, OpenRLHF#236: every hack rings, once", arguments: stories)
   func everyHackRingsOnceWithWhatToDo(story: WatchedStory, expected: [String]) throws {
     let folder = try TemporaryFolder()
     let run = WatchedRun()
@@ -120,7 +120,9 @@ import Testing
   }
 
   /// Metrics that differ after a resume: trl#1046, #1762; LLaMA-Factory#1026; open-r1#450.
-  @Test(arguments: WatchedStory.allCases)
+  @Test(
+    "Complaint 20, trl#1046: a resumed run rings and writes the same",
+    arguments: WatchedStory.allCases)
   func aResumedRunRingsAndWritesTheSame(_ story: WatchedStory) throws {
     let (straight, resumed) = (try TemporaryFolder(), try TemporaryFolder())
     let settings = "story: \(story.rawValue), watch: {samples_every: 2, save_rollouts_every: 3}"
@@ -237,7 +239,8 @@ import Testing
   }
 
   /// The same over real policies: both judges, samples and rollouts of PPO and GPO.
-  @Test func realPoliciesAreWatched() throws {
+  @Test("Complaint 4, trl#2808: a held-out judge looks at the policy while it is trained")
+  func realPoliciesAreWatched() throws {
     let world = try TinyWorld.shared()
     for stage in ["ppo", "gpo"] {
       let metrics = try MetricsLog.lines(
