@@ -30,10 +30,12 @@ enum OnlineOptimiser: String, CaseIterable, Sendable, CustomTestStringConvertibl
   /// - Parameters:
   ///   - judge: as a recipe writes it.
   ///   - file: of prompts; those of the world's test split where nil.
+  ///   - sampling: its settings.
   ///   - more: further settings, each with a comma before it.
   func yaml(
     _ world: TinyWorld, judge: String, rounds: Int = 1, prompts: Int = 4, responses: Int = 4,
-    file: String? = nil, _ more: String = ""
+    file: String? = nil, sampling: String = "max_new_tokens: 8, temperature: 1.5",
+    _ more: String = ""
   ) -> String {
     let counts =
       switch self {
@@ -52,7 +54,7 @@ enum OnlineOptimiser: String, CaseIterable, Sendable, CustomTestStringConvertibl
       """
       \(self == .sppo ? "loss: sppo, " : "")\(counts)\(more),
           prompts: ['\(file ?? world("data/prompts.test.jsonl.zst"))'],
-          sampling: {max_new_tokens: 8, temperature: 1.5},
+          sampling: {\(sampling)},
           optimizer: {learning_rate: 0.001, schedule: constant, warmup_fraction: 0}
       """)
   }

@@ -160,26 +160,6 @@ import Testing
     }
   }
 
-  /// Responses that are empty at once: rules and models judge them, and the stage learns or goes on.
-  @Test(arguments: ["gpo", "rejection-sampling"])
-  func emptyResponsesAreJudged(_ kind: String) throws {
-    let (world, folder) = (try TinyWorld.shared(), try TemporaryFolder())
-    // One token at a high temperature: now and then it is the one that ends the turn.
-    try runTiny(
-      GameRecipe.yaml(
-        world, kind,
-        """
-        judge: {ensemble: ['\(world("reward"))', {rule: length-target, target: 1}]},
-            prompts: ['\(world.data("prompts.jsonl"))'], iterations: 2, prompts_per_iteration: 64,
-            responses: 16, sampling: {max_new_tokens: 1, temperature: 8}
-        """), in: folder.url)
-    let clipped = try folder.series("completions/clipped_ratio", kind)
-    // Some ended, so some were empty.
-    #expect(clipped.count == 2 && clipped.contains { $0 < 1 }, "\(clipped)")
-    let losses = try folder.series("loss", kind)
-    #expect(losses.count == 2 && losses.allSatisfy(\.isFinite))
-  }
-
   /// Prompts that just fit are played, longer ones left out with a warning.
   @Test(arguments: ["gpo", "rejection-sampling", "label-pairs"])
   func promptsAtTheLimitOfTheContextArePlayed(_ kind: String) throws {
