@@ -67,7 +67,9 @@ import Testing
     return buffer
   }
 
-  @Test(arguments: Kind.allCases, filters)
+  @Test(
+    "Complaint 8, trl#2358: rollouts that were sampled with a filter are refused",
+    arguments: Kind.allCases, filters)
   func everyLearnerRefusesThem(_ kind: Kind, _ filter: Filter) throws {
     var learner = try learner(kind)
     let before = try buffer(filter.options)
