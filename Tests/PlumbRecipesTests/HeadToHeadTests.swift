@@ -10,7 +10,7 @@ import Testing
 /// Every pair of policies under each held-out judge.
 @Suite struct HeadToHeadTests {
   /// Answers of some lengths, prompt by prompt, one answer each.
-  private func answers(_ lengths: [(name: String, tokens: [Int])]) -> [PolicyAnswers] {
+  func answers(_ lengths: [(name: String, tokens: [Int])]) -> [PolicyAnswers] {
     lengths.map { policy in
       PolicyAnswers(
         name: policy.name,
@@ -140,7 +140,9 @@ import Testing
     #expect(methods.rates[1][0].value == 0.5 && methods.rates[1][0].bySeed == [0.75, 0.25])
     #expect(methods.rates[2][0].value == 0.5 && methods.rates[2][0].interval.upper == 0.5)
     #expect(methods.rates[1][2].bySeed == [0.75, 0.25])
-    // Wider than that of either run alone.
+    // Wider than that of either run alone; that of a single run is its policy's.
+    let (dpo, policy) = (methods.rates[2][0].interval, head.rates[3][0].interval)
+    #expect(dpo == policy && methods.controlled[2][0] == head.controlled[3][0])
     let single = head.rates[1][0].interval
     let both = methods.rates[1][0].interval
     #expect(both.upper - both.lower > single.upper - single.lower)
@@ -230,6 +232,17 @@ import Testing
     #expect(series.map(\.name) == ["ppo"])
     #expect(series[0].points == [Chart.Point(0.5, 1.5), Chart.Point(3, 5)])
     #expect(KLFrontier.paths([("dpo", rounds([(0, nil)]))]) == nil)
+    #expect(chart.caption.hasSuffix("the mean of the round's responses, without interval."))
+    // A run with 32 responses in its round, and two with 32 each.
+    let counted = ["objective/kl": 1.0, "held_out/score": 2, "held_out/responses": 32]
+    let counts = ["dpo", "ppo-seed1", "ppo-seed2"].map { run in
+      KLFrontier.paths([(run, [(1, counted)]), ("ppo-seed1", [(1, counted)])])?.caption ?? ""
+    }
+    let expected = ["32 responses", "64 responses", "64 responses"]
+    for (caption, text) in zip(counts, expected) {
+      #expect(
+        caption.hasSuffix("each point is the mean of \(text), without interval."), "\(caption)")
+    }
   }
 
   /// A tenth of the prompts is a tenth of the work, also where that is less than the usual number.
@@ -255,11 +268,13 @@ import Testing
   /// A duel is won or lost by the method over its seeds, at its own length and at an equal one.
   @Test func aDuelIsAClaimForEachJudge() throws {
     let lengths = [Int](repeating: 4, count: 12)
+    // Runs of 1, 11/12 and 1: of two of them alone Student's interval would reach below one half.
     let judged = lengths.indices.map { prompt in
-      Judgement(scores: [0, 2, prompt == 0 ? 0 : 2, 1], source: "j")
+      Judgement(scores: [0, 2, prompt == 0 ? 0 : 2, 2, 1], source: "j")
     }
     let runs = answers([
-      ("sft", lengths), ("ppo-seed1", lengths), ("ppo-seed2", lengths), ("dpo", lengths),
+      ("sft", lengths), ("ppo-seed1", lengths), ("ppo-seed2", lengths), ("ppo-seed3", lengths),
+      ("dpo", lengths),
     ])
     let heads = ["j", "k"].map { HeadToHead(runs, judged: judged, judge: $0, seed: 3) }
     var duel = Duel()

@@ -78,7 +78,7 @@ public struct CompareConfiguration: StageConfiguration {
 
 /// Answers the same held-out prompts with every policy and lets a held-out judge compare them.
 struct CompareStage: Stage {
-  static let revision = 4
+  static let revision = 5
 
   let configuration: CompareConfiguration
 
@@ -208,7 +208,9 @@ struct CompareStage: Stage {
     var pairs: [ReportBlock] = [
       .paragraph(
         "Win rates at equal length are those that a logistic regression on the difference of lengths "
-          + "predicts where there is none (Length-Controlled AlpacaEval, arXiv 2404.04475).")
+          + "predicts where there is none (Length-Controlled AlpacaEval, arXiv 2404.04475). Where one side is "
+          + "longer almost throughout there is nothing to tell them from: no rate is given and no claim "
+          + "goes by one.")
     ]
     for head in heads {
       pairs += [.table(head.table), .charts(head.matrices), .paragraph(head.cycles)]
@@ -224,8 +226,8 @@ struct CompareStage: Stage {
           "Methods over seeds",
           [
             .paragraph(
-              "Every run of a method counts. The intervals draw runs and prompts (pigeonhole bootstrap, "
-                + "arXiv 0712.1111).")
+              "Every run of a method counts. The intervals are bootstraps over prompts, widened by "
+                + "Student's t over the runs of a method that has several.")
           ] + methods.flatMap { [.table($0.table), .charts([$0.matrix])] }), at: 0)
     }
     if let preferences {

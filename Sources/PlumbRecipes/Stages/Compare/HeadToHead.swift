@@ -117,10 +117,7 @@ extension HeadToHead {
         return [
           names[policy],
           NumberText.interval(rate.rate, [rate.interval.lower, rate.interval.upper]),
-          NumberText.interval(
-            controlled.rate, [controlled.interval.lower, controlled.interval.upper]),
-          NumberText.fixed(controlled.lengthWeight, 2),
-          controlled.isSeparated ? "separated: the size says nothing" : "",
+          controlled.text, controlled.weightText, controlled.warning,
         ]
       })
   }
@@ -131,13 +128,17 @@ extension HeadToHead {
       matrix(
         "win rate of the row over the column", rates.map { $0.map { ($0.rate, $0.interval) } }),
       matrix(
-        "the same at equal length", controlled.map { $0.map { ($0.rate, $0.interval) } }),
+        "the same at equal length", controlled.map { $0.map { ($0.rate, $0.interval) } },
+        caption: controlled.joined().allSatisfy(\.isIdentified)
+          ? "" : "0.5 ± 0.5: not identified, one side is longer almost throughout."),
     ]
   }
 
-  private func matrix(_ title: String, _ cells: [[(rate: Double, interval: Interval)]]) -> Chart {
+  private func matrix(
+    _ title: String, _ cells: [[(rate: Double, interval: Interval)]], caption: String = ""
+  ) -> Chart {
     Chart(
-      "\(judge): \(title)", x: .init(""), y: .init(""),
+      "\(judge): \(title)", caption: caption, x: .init(""), y: .init(""),
       .matrix(
         Chart.WinMatrix(
           names: names, shares: cells.map { $0.map(\.rate) },

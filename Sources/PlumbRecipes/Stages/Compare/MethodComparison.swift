@@ -4,7 +4,7 @@ import PlumbPreferences
 /// Methods that were trained with several seeds: what holds of the method and not of one lucky run.
 ///
 /// The runs of a method are the policies whose names differ in the seed only (`ppo-seed1`, `ppo-seed2`). Their
-/// intervals draw seeds and prompts (``CrossedMean``), those of single policies prompts alone.
+/// intervals own to seeds and prompts (``CrossedMean``), those of single policies to prompts alone.
 struct MethodComparison {
   /// The methods, the baseline first.
   let names: [String]
@@ -37,10 +37,6 @@ struct MethodComparison {
       }
     }
     guard members.contains(where: { $0.count > 1 }) else { return nil }
-    func pairs(_ own: [Int], _ other: [Int]) -> [(Int, Int)] {
-      own.count == other.count
-        ? Array(zip(own, other)) : own.flatMap { a in other.map { (a, $0) } }
-    }
     func comparisons(_ own: Int, _ other: Int) -> [[LengthControlledWinRate.Comparison]] {
       HeadToHead.comparisons(answers, judged: judged, own, other)
     }
@@ -48,18 +44,20 @@ struct MethodComparison {
     // the bit, where draws in another order would give intervals of their own.
     let rates = members.indices.map { own in
       members[...own].map { other in
-        CrossedMean(
-          pairs(members[own], other).map { a, b in
+        let pairing = RunPairing(members[own], other)
+        return CrossedMean(
+          pairing.pairs.map { a, b in
             comparisons(a, b).map { prompt in
               prompt.reduce(0.0) { $0 + $1.outcome.points } / Double(prompt.count)
             }
-          }, seed: seed)
+          }, sides: pairing.sides, within: 0...1, seed: seed)
       }
     }
     let controlled = members.indices.map { own in
       members[...own].map { other in
-        LengthControlledWinRate(
-          byRun: pairs(members[own], other).map { a, b in comparisons(a, b) }, seed: seed)
+        let pairing = RunPairing(members[own], other)
+        return LengthControlledWinRate(
+          byRun: pairing.pairs.map { a, b in comparisons(a, b) }, sides: pairing.sides, seed: seed)
       }
     }
     let all = members.indices
@@ -70,7 +68,8 @@ struct MethodComparison {
     func crossed(_ values: (Int) -> [[Double]]) -> [CrossedMean] {
       members.map { runs in
         CrossedMean(
-          runs.map { values($0).map { $0.reduce(0, +) / Double(max(1, $0.count)) } }, seed: seed)
+          runs.map { values($0).map { $0.reduce(0, +) / Double(max(1, $0.count)) } },
+          within: 0 ... .infinity, seed: seed)
       }
     }
     kl = crossed { answers[$0].logRatios }
@@ -119,7 +118,7 @@ struct MethodComparison {
       title: "Methods over seeds, judge '\(judge)'",
       columns: [
         "method", "runs", "win rate over \(names[0])", "run by run", "at equal length",
-        "KL (nats)", "length (tokens)",
+        "KL (nats)", "length (tokens)", "",
       ],
       rows: names.indices.dropFirst().map { method in
         let (rate, fair) = (rates[method][0], controlled[method][0])
@@ -127,13 +126,14 @@ struct MethodComparison {
           names[method], "\(members[method].count)",
           NumberText.interval(rate.value, [rate.interval.lower, rate.interval.upper]),
           rate.bySeed.map { NumberText.fixed($0, 3) }.joined(separator: ", "),
-          NumberText.interval(fair.rate, [fair.interval.lower, fair.interval.upper]),
+          fair.text,
           NumberText.interval(
             kl[method].value, [kl[method].interval.lower, kl[method].interval.upper], decimals: 2),
           NumberText.interval(
             lengths[method].value,
             [lengths[method].interval.lower, lengths[method].interval.upper],
             decimals: 1),
+          fair.warning,
         ]
       })
   }
