@@ -82,4 +82,33 @@ import Testing
     let length = CrossedMean((1...3).map { lengths($0).map(Double.init) }, seed: 4)
     #expect(methods.lengths[1] == length)
   }
+
+  /// A name that stands twice would give two figures of one name.
+  @Test func aContestantThatStandsTwiceIsRefused() throws {
+    func configuration(_ baseline: String, _ policies: [String], bestOf: [String] = [])
+      -> CompareConfiguration
+    {
+      var made = CompareConfiguration()
+      (made.baseline, made.policies, made.prompts) = (baseline, policies, ["p"])
+      made.judge = JudgeChoice(model: "judge")
+      made.bestOf = bestOf.map { name in
+        var contestant = BestOfPolicy()
+        (contestant.name, contestant.policy, contestant.n) = (name, "sft", 2)
+        return contestant
+      }
+      return made
+    }
+    try configuration("sft", ["ppo-seed1", "ppo-seed2", "dpo"], bestOf: ["best"]).validate()
+    for (made, field) in [
+      (configuration("sft", ["ppo", "ppo"]), "policies"),
+      (configuration("sft", ["ppo", "sft"]), "policies"),
+      (configuration("sft", ["ppo-seed1", "ppo-seed2", "ppo"]), "policies"),
+      (configuration("sft", ["ppo"], bestOf: ["ppo"]), "best_of"),
+      (configuration("sft", [], bestOf: ["best", "best"]), "best_of"),
+      (configuration("sft", ["ppo-seed1", "ppo-seed2"], bestOf: ["ppo"]), "best_of"),
+    ] {
+      let problem = #expect(throws: ConfigurationProblem.self) { try made.validate() }
+      #expect(problem?.field == field)
+    }
+  }
 }

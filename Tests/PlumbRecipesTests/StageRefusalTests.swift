@@ -76,7 +76,7 @@ import Testing
       "gpo: {policy: '\(policy)', judge: '\(world("reward"))', prompts: \(file)}",
       "grpo: {policy: '\(policy)', reward: '\(world("reward"))', prompts: \(file)}",
       """
-      compare: {baseline: '\(policy)', policies: ['\(policy)'], judge: '\(world("reward"))',
+      compare: {baseline: '\(policy)', policies: ['\(world("dpo"))'], judge: '\(world("reward"))',
           prompts: \(file)}
       """,
     ] {

@@ -60,9 +60,12 @@ public struct CompareConfiguration: StageConfiguration {
     try require(
       "policies", !policies.isEmpty || !bestOf.isEmpty, "at least one policy", "none")
     let names = [baseline] + policies + bestOf.map(\.title)
-    try require(
-      "best_of", Set(names).count == names.count || bestOf.isEmpty, "names that differ",
-      names.joined(separator: ", "))
+    for (name, found) in [("policies", [baseline] + policies), ("best_of", names)] {
+      try require(
+        name, Self.figuresDiffer(found),
+        "names that differ from each other, from the baseline's and from those of methods with seeds",
+        found.joined(separator: ", "))
+    }
     for duel in duels {
       try duel.validate()
       try duel.requireContestants(names)
@@ -73,6 +76,14 @@ public struct CompareConfiguration: StageConfiguration {
       maxPrompts)
     try require("responses", (1...1000).contains(responses), "an integer from 1 to 1000", responses)
     try require("samples", samples >= 0, "an integer of at least 0", samples)
+  }
+
+  /// Whether no name stands for two things in the figures, a method with several seeds (`ppo` of `ppo-seed1`)
+  /// among them.
+  private static func figuresDiffer(_ names: [String]) -> Bool {
+    names.allSatisfy { name in
+      names.count { $0 == name || StageSeeds.method(of: $0) == name } == 1
+    }
   }
 }
 
