@@ -61,7 +61,7 @@ import Testing
         stops, in: folder, overrides: ["gpo.optimizer.learning_rate=0.002"], mode: .resuming)
     }
     #expect("\(try #require(error))".contains("have changed"))
-    let skips = ["gpo.judge.on_failure=skip", "gpo.watch.max_kl=99", "gpo.watch.on_alarm=stop"]
+    let skips = ["gpo.judge.on_failure=skip", "gpo.watch.max_kl=99"]
     _ = try outcome(stops, in: folder, overrides: skips, mode: .resuming)
     _ = try outcome(yaml(told, judge: "{rule: exact-match}"), in: told, overrides: skips)
     // As one that was told from the start; the prompts lie in other folders, which no weight knows.

@@ -19,7 +19,9 @@ import Testing
     let world = try TinyWorld.shared()
     let yaml = optimiser.yaml(
       world, judge: "'\(world("reward"))'", rounds: 1_000_000, prompts: 1_000_000, responses: 1000)
-    let found = try plan(yaml, ["\(optimiser.kind).sampling.max_new_tokens=1000000"])
+    let horizon = optimiser == .ppo ? ["ppo.kl_horizon=1000000000"] : []
+    let found = try plan(
+      yaml, ["\(optimiser.kind).sampling.max_new_tokens=1000000"] + horizon)
     // 10^15 responses of 10^6 tokens are more than an integer holds.
     #expect(found.sizes["responses"] == 1_000_000_000_000_000)
     #expect(found.sizes["tokens"] == Int.max)

@@ -291,7 +291,7 @@ import Testing
     expect(
       try refusal(
         "ppo: {policy: '\(world("reward"))', reward: '\(world("reward"))', prompts: \(pairs)}"),
-      contains: ["Qwen2ForRewardModel", "Qwen2ForCausalLM"])
+      contains: ["expected a language model", "found a reward model (Qwen2ForRewardModel)"])
   }
 
   @Test(arguments: [

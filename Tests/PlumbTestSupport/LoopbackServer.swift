@@ -39,6 +39,8 @@ public final class LoopbackServer: Sendable {
     self.answer = answer
     (descriptor, port) = try Self.listen(on: wanted)
     let thread = Thread { [weak self, descriptor] in
+      // Here and nowhere else: closed under this loop, the number could be another server's already.
+      defer { close(descriptor) }
       while true {
         let connection = accept(descriptor, nil, nil)
         guard connection >= 0 else { return }
@@ -92,7 +94,6 @@ public final class LoopbackServer: Sendable {
       })
     else { return }
     shutdown(descriptor, Int32(SHUT_RDWR))
-    close(descriptor)
   }
 
   private func serve(_ connection: Int32) {

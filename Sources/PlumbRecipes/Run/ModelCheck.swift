@@ -37,12 +37,14 @@ struct ModelCheck {
       return (kind, kind?.description ?? "the stage '\(name)', which leaves no model in its folder")
     }
     let url = try resolver.url(of: reference)
-    if AdapterFolder.isAdapter(url) { return (.language, "\(ModelKind.language) (an adapter)") }
-    let folder = try ModelFolder(url)
-    if let kind = PreferenceModelKind(folder).map(ModelKind.preference) {
-      return (kind, "\(kind)")
+    if AdapterFolder.isAdapter(url) {
+      return (.language, "a LoRA adapter of a language model ('plumb model merge' makes it whole)")
     }
-    guard folder.architecture == folder.configuration.family.causalArchitecture else { return nil }
-    return (.language, "\(ModelKind.language)")
+    let folder = try ModelFolder(url)
+    let isLanguage = folder.architecture == folder.configuration.family.causalArchitecture
+    guard
+      let kind = isLanguage ? .language : PreferenceModelKind(folder).map(ModelKind.preference)
+    else { return nil }
+    return (kind, "\(kind) (\(folder.architecture))")
   }
 }
