@@ -1,4 +1,4 @@
-/// A mean over trainings and prompts, with an interval that owns to both.
+/// A mean over trainings and prompts, with an interval that accounts for both.
 ///
 /// A figure of a method is a mean over the seeds that it was trained with and the prompts that it answered.
 /// Prompts alone as the source of chance would make every difference between two lucky trainings significant.

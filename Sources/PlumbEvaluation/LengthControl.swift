@@ -33,7 +33,7 @@ public struct LengthControlledWinRate: Hashable, Sendable {
   public let rate: Double
   /// A bootstrap interval over prompts, in each resample everything fitted again.
   ///
-  /// Of several runs it owns to both. Where the rate is not identified it is 0...1.
+  /// Of several runs it accounts for both. Where the rate is not identified it is 0...1.
   /// A resample in which the rate is not identified may have any: it counts as 0 for the lower end and as 1 for
   /// the upper.
   public let interval: Interval
@@ -69,7 +69,7 @@ public struct LengthControlledWinRate: Hashable, Sendable {
 
   /// Fits the outcomes of several runs of a method on the same prompts.
   ///
-  /// The interval owns to both: that over prompts, widened by Student's interval over the runs, as that of
+  /// The interval accounts for both: that over prompts, widened by Student's interval over the runs, as that of
   /// `CrossedMean`.
   ///
   /// - Parameters:

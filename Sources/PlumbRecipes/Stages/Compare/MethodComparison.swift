@@ -4,7 +4,7 @@ import PlumbPreferences
 /// Methods that were trained with several seeds: what holds of the method and not of one lucky run.
 ///
 /// The runs of a method are the policies whose names differ in the seed only (`ppo-seed1`, `ppo-seed2`). Their
-/// intervals own to seeds and prompts (``CrossedMean``), those of single policies to prompts alone.
+/// intervals account for seeds and prompts (``CrossedMean``), those of single policies for prompts alone.
 struct MethodComparison {
   /// The methods, the baseline first.
   let names: [String]
