@@ -3,6 +3,7 @@ import PlumbData
 import PlumbModels
 import PlumbPreferences
 import PlumbRollouts
+import PlumbTestSupport
 import PlumbTokenizers
 import Testing
 
@@ -67,6 +68,51 @@ import Testing
     // As one that was told from the start; the prompts lie in other folders, which no weight knows.
     let file = "run/stages/gpo/model.safetensors"
     #expect(try folder.data(file) == told.data(file))
+  }
+
+  /// A recipe names a model in one word until something is set beside it; it is the same judge.
+  @Test(arguments: ["'REWARD'", "{model: 'REWARD'}"])
+  func aModelThatJudgesMayBeToldToSkipLater(_ judge: String) throws {
+    let world = try TinyWorld.shared()
+    let (folder, straight) = (try TemporaryFolder(), try TemporaryFolder())
+    let reward = world("reward")
+    let stops = try yaml(folder, judge: judge.replacing("REWARD", with: reward))
+    let skip = ["gpo.judge={model: '\(reward)', on_failure: skip}"]
+    var polls = 0
+    #expect(throws: RunInterruption.self) {
+      try runTiny(stops, in: folder.url.appending(path: "run")) {
+        polls += 1
+        return polls > 2
+      }
+    }
+    let other = ["gpo.judge={model: '\(reward)', preference_reward: opponents}"]
+    #expect(folder.exists("run/stages/gpo/checkpoints"))
+    #expect(throws: RunError.self) {
+      try outcome(stops, in: folder, overrides: other, mode: .resuming)
+    }
+    _ = try outcome(stops, in: folder, overrides: skip, mode: .resuming)
+    _ = try outcome(stops, in: straight)
+    let file = "run/stages/gpo/model.safetensors"
+    #expect(try folder.data(file) == straight.data(file))
+  }
+
+  /// Away in the first round, the held-out judge has its start in the second.
+  @Test func aHeldOutJudgeThatComesBackHasAStart() throws {
+    let folder = try TemporaryFolder()
+    let server = try LoopbackServer { body, number in
+      number == 0
+        ? LoopbackServer.Reply("out of memory", status: 500) : EndpointStageTests.scores(body)
+    }
+    let held = "{endpoint: '\(server.url())', retries: 0, batch_size: 64}"
+    let watch = ", watch: {held_out: \(held), held_out_every: 1, baseline_updates: 1}"
+    let texts = try outcome(
+      yaml(folder, judge: "{rule: regex, pattern: '^please'}", watch), in: folder,
+      overrides: ["gpo.iterations=3"])
+    #expect(texts.count { $0.contains("held-out judge failed") } == 1)
+    let series = try MetricsLog.series(
+      "held_out/divergence", in: folder.url.appending(path: "run/stages/gpo/metrics.jsonl")
+    ).map(\.value)
+    #expect(series.count == 2 && series[0] == 0, "\(series)")
   }
 
   /// A finished stage was made with the settings that it has: they are part of it.
@@ -157,8 +203,8 @@ import Testing
 
   @Test(arguments: [
     (
-      "loss: 0.5, skipped_steps: 3",
-      "update 2: 3 optimizer steps left out, their gradient is not finite"
+      "loss: 0.5, skipped_steps: 0.25",
+      "of the optimizer steps left out, their gradient is not finite"
     ),
     ("skipped_steps: 0", "update 2: 'loss' is not finite"),
     ("loss: 0.5, skipped_steps: 0", ""),

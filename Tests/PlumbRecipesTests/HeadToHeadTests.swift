@@ -365,6 +365,12 @@ import Testing
     #expect(
       measured == [head.rates[1][0].interval.lower, head.controlled[1][0].interval.lower])
     #expect(measured.first != measured.last)
+    // With one run of each, the method is that run.
+    let single = HeadToHead(
+      answers([("sft", own.map { _ in 6 }), ("ppo-seed1", own)]), judged: judged, judge: "j",
+      seed: 3)
+    #expect(single.methods == nil)
+    #expect(duel.claims([single]).map(\.measured) == measured)
   }
 
   /// What preference pretraining gains is the NLL without it less that with it.

@@ -184,6 +184,8 @@ import Testing
     struct Configuration: StageConfiguration {
       static let kind = "nesting"
       var model = ""
+      /// The name of the folder below the stage's own; none for its own.
+      var below = "model"
     }
 
     let configuration: Configuration
@@ -192,10 +194,38 @@ import Testing
     func plan(_ context: PlanContext) -> StagePlan { StagePlan("nests") }
 
     func run(_ context: StageContext) throws -> StageResult {
-      try FileManager.default.copyItem(
-        at: context.artifact(configuration.model), to: context.directory.appending(path: "model"))
+      let source = try context.artifact(configuration.model)
+      var target = context.directory
+      if !configuration.below.isEmpty {
+        target.append(path: configuration.below)
+        try RunFiles.createFolder(target)
+      }
+      for name in ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"] {
+        try FileManager.default.copyItem(
+          at: source.appending(path: name), to: target.appending(path: name))
+      }
       return StageResult()
     }
+  }
+
+  /// A stage of one's own need not say what it leaves behind.
+  @Test func aStageThatSaysNothingIsNotRefused() throws {
+    let (world, folder) = (try TinyWorld.shared(), try TemporaryFolder())
+    let registry = StageRegistry([NestingStage.self, GPOStage.self])
+    let yaml = """
+      name: own
+      threads: 2
+      stages:
+        nest: {kind: nesting, model: '\(world("sft"))', below: ''}
+        gpo: {policy: nest, judge: {rule: regex, pattern: '^please'}, iterations: 1,
+            prompts_per_iteration: 2, responses: 2, sampling: {max_new_tokens: 2},
+            prompts: ['\(world.data("prompts.jsonl"))']}
+      """
+    let runner = try Runner(
+      try registry.loader.load(yaml: yaml, overrides: []), registry: registry,
+      directory: folder.url)
+    let summary = try runner.run()
+    #expect(summary.stages.map(\.name) == ["nest", "gpo"])
   }
 
   /// What a stage leaves below its folder nobody knows before; the stage that loads it refuses it.

@@ -16,11 +16,19 @@ extension ConfigurationNode {
       return ConfigurationNode(.list(items.map(\.withoutHandling)), at: place)
     case .mapping(let entries, let open):
       // The keys of an open mapping are names that a user gave.
-      let kept = open ? entries : entries.filter { !Self.handling.contains($0.key) }
-      return ConfigurationNode(
-        .mapping(
-          kept.map { Entry(key: $0.key, value: $0.value.withoutHandling, place: $0.place) },
-          open: open), at: place)
+      let kept = (open ? entries : entries.filter { !Self.handling.contains($0.key) }).map {
+        Entry(key: $0.key, value: $0.value.withoutHandling, place: $0.place)
+      }
+      let rest = ConfigurationNode(.mapping(kept, open: open), at: place)
+      return rest.plainModel ?? rest
     }
+  }
+
+  /// The name alone of a model that judges with nothing else set, as `JudgeChoice` writes it; nil for others.
+  private var plainModel: ConfigurationNode? {
+    guard let entries, entries.map(\.key) == ["model", "preference_reward"],
+      case .scalar(PreferenceReward.off.rawValue, _) = entries[1].value.content
+    else { return nil }
+    return entries[0].value
   }
 }

@@ -32,9 +32,11 @@ struct ModelCheck {
   ) throws -> (kind: ModelKind?, text: String)? {
     if let name = resolver.stageName(in: reference) {
       guard name == reference, let index = names.firstIndex(of: name) else { return nil }
-      let stage = stages[index]
-      let kind = type(of: stage).product
-      return (kind, kind?.description ?? "the stage '\(name)', which leaves no model in its folder")
+      switch type(of: stages[index]).product {
+      case .unknown: return nil
+      case .noModel: return (nil, "the stage '\(name)', which leaves no model in its folder")
+      case .model(let kind): return (kind, "\(kind)")
+      }
     }
     let url = try resolver.url(of: reference)
     if AdapterFolder.isAdapter(url) {

@@ -18,6 +18,16 @@ public enum ModelKind: Hashable, Sendable, CustomStringConvertible {
   }
 }
 
+/// What a stage leaves in its own folder for stages that name it as a model.
+public enum StageProduct: Hashable, Sendable {
+  /// Only loading will tell.
+  case unknown
+  /// No model, or several in folders of their own.
+  case noModel
+  /// A model.
+  case model(ModelKind)
+}
+
 /// Why preferences between responses are not enough; the value is what is expected instead.
 public enum ScoreNeed: String, Hashable, Sendable {
   /// The optimiser learns from one number per response.

@@ -144,7 +144,8 @@ public final class Runner {
     }
     guard mode != .restarting, let usable else { return .fresh }
     let name = recipe.stages[index].name
-    guard usable.record.fingerprint == fingerprint.work else {
+    // Checkpoints of earlier versions have the whole.
+    guard [fingerprint.work, fingerprint.whole].contains(usable.record.fingerprint) else {
       throw RunError.changed(stage: name, step: usable.step, restart: "\(command) --restart")
     }
     guard mode == .resuming else {

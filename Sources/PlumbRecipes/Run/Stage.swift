@@ -56,8 +56,8 @@ public protocol Stage: Sendable {
   /// or paths. The stage runs again when one of them has changed. Empty strings are left out.
   var inputs: [String] { get }
 
-  /// The model that the stage leaves in its own folder; nil for none.
-  static var product: ModelKind? { get }
+  /// The model that the stage leaves in its own folder, so that whoever names the wrong stage learns it at the start.
+  static var product: StageProduct { get }
 
   /// The models among the inputs, with what they must be; whoever names a wrong one learns it at the start.
   var models: [ModelUse] { get }
@@ -73,8 +73,8 @@ extension Stage {
   /// The first revision.
   public static var revision: Int { 1 }
 
-  /// No model.
-  public static var product: ModelKind? { nil }
+  /// Unknown before it is loaded.
+  public static var product: StageProduct { .unknown }
 
   /// None that could be told apart before it is loaded.
   public var models: [ModelUse] { [] }

@@ -100,6 +100,8 @@ struct CompareStage: Stage {
       + configuration.prompts
   }
 
+  static var product: StageProduct { .noModel }
+
   var models: [ModelUse] {
     let policies =
       [configuration.baseline] + configuration.policies + configuration.bestOf.map(\.policy)

@@ -92,7 +92,7 @@ struct DPOStage: Stage {
       + configuration.validation
   }
 
-  static var product: ModelKind? { .language }
+  static var product: StageProduct { .model(.language) }
 
   var models: [ModelUse] {
     ([configuration.policy] + configuration.references).map { ModelUse($0, as: .policy) }

@@ -74,6 +74,8 @@ struct DataStage: Stage {
     configuration.forum + configuration.preferences + configuration.demonstrations
   }
 
+  static var product: StageProduct { .noModel }
+
   func plan(_ context: PlanContext) throws -> StagePlan {
     var sizes: [String: Int] = [:]
     let split = try split(seed: context.recipe.seed)

@@ -134,7 +134,7 @@ struct GeneralPreferenceStage: Stage {
     [configuration.model] + configuration.training.files
   }
 
-  static var product: ModelKind? { .preference(.generalPreference) }
+  static var product: StageProduct { .model(.preference(.generalPreference)) }
 
   var models: [ModelUse] { [ModelUse(configuration.model, as: .trunk)] }
 

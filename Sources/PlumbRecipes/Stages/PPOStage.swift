@@ -86,7 +86,7 @@ struct PPOStage: Stage {
 
   var inputs: [String] { configuration.settings.inputs }
 
-  static var product: ModelKind? { .language }
+  static var product: StageProduct { .model(.language) }
 
   var models: [ModelUse] { configuration.settings.models }
 

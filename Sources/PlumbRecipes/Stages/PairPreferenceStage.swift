@@ -51,7 +51,7 @@ struct PairPreferenceStage: Stage {
     [configuration.model] + configuration.training.files
   }
 
-  static var product: ModelKind? { .preference(.pair) }
+  static var product: StageProduct { .model(.preference(.pair)) }
 
   var models: [ModelUse] { [ModelUse(configuration.model, as: .trunk)] }
 

@@ -92,7 +92,7 @@ struct PretrainStage: Stage {
     [configuration.tokenizer, configuration.model] + configuration.files
   }
 
-  static var product: ModelKind? { .language }
+  static var product: StageProduct { .model(.language) }
 
   var models: [ModelUse] { [ModelUse(configuration.model, as: .policy)] }
 

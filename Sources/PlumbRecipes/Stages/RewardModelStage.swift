@@ -69,7 +69,7 @@ struct RewardModelStage: Stage {
     [configuration.model] + configuration.training.files
   }
 
-  static var product: ModelKind? { .preference(.reward) }
+  static var product: StageProduct { .model(.preference(.reward)) }
 
   var models: [ModelUse] { [ModelUse(configuration.model, as: .rewardStart)] }
 

@@ -65,7 +65,7 @@ struct RewardProbeStage: Stage {
     [configuration.model] + configuration.train + configuration.validation + configuration.test
   }
 
-  static var product: ModelKind? { .preference(.reward) }
+  static var product: StageProduct { .model(.preference(.reward)) }
 
   var models: [ModelUse] { [ModelUse(configuration.model, as: .rewardStart)] }
 

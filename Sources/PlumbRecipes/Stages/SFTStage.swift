@@ -56,7 +56,7 @@ struct SFTStage: Stage {
     [configuration.model] + configuration.train + configuration.validation
   }
 
-  static var product: ModelKind? { .language }
+  static var product: StageProduct { .model(.language) }
 
   var models: [ModelUse] { [ModelUse(configuration.model, as: .policy)] }
 

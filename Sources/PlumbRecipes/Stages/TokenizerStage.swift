@@ -34,6 +34,8 @@ struct TokenizerStage: Stage {
 
   var inputs: [String] { configuration.files }
 
+  static var product: StageProduct { .noModel }
+
   func plan(_ context: PlanContext) throws -> StagePlan {
     for file in configuration.files { _ = try context.artifact(file) }
     return StagePlan(

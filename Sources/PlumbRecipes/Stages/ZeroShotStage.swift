@@ -57,6 +57,8 @@ struct ZeroShotStage: Stage {
     [configuration.languageModel, configuration.model] + configuration.test
   }
 
+  static var product: StageProduct { .noModel }
+
   var models: [ModelUse] {
     [
       ModelUse(configuration.languageModel, as: .policy),

@@ -56,7 +56,11 @@ extension HeadToHead {
     {
       return (methods.rates[a][b].interval, methods.controlled[a][b].interval)
     }
-    guard let a = names.firstIndex(of: own), let b = names.firstIndex(of: other) else { return nil }
+    // Where every method has one run, `ppo` stands for `ppo-seed1`.
+    func place(_ name: String) -> Int? {
+      names.firstIndex(of: name) ?? names.firstIndex { StageSeeds.method(of: $0) == name }
+    }
+    guard let a = place(own), let b = place(other) else { return nil }
     return (rates[a][b].interval, controlled[a][b].interval)
   }
 }

@@ -97,6 +97,8 @@ struct CyclicStage: Stage {
 
   var inputs: [String] { [configuration.model] }
 
+  static var product: StageProduct { .noModel }
+
   var models: [ModelUse] { [ModelUse(configuration.model, as: .trunk)] }
 
   func plan(_ context: PlanContext) throws -> StagePlan {

@@ -84,7 +84,7 @@ struct GPOStage: Stage {
 
   var inputs: [String] { configuration.settings.inputs }
 
-  static var product: ModelKind? { .language }
+  static var product: StageProduct { .model(.language) }
 
   var models: [ModelUse] { configuration.settings.models }
 

@@ -62,6 +62,8 @@ struct BestOfNStage: Stage {
       + configuration.prompts
   }
 
+  static var product: StageProduct { .noModel }
+
   var models: [ModelUse] {
     [ModelUse(configuration.policy, as: .policy), ModelUse(configuration.judge, as: .judge)]
   }

@@ -15,6 +15,8 @@ struct MaxMinStage: Stage {
 
   var inputs: [String] { [configuration.model] + configuration.files }
 
+  static var product: StageProduct { .noModel }
+
   var models: [ModelUse] { [ModelUse(configuration.model, as: .policy)] }
 
   /// What one training gave: a mixture, or the single model.

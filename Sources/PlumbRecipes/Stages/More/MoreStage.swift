@@ -16,6 +16,8 @@ struct MoreStage: Stage {
 
   var inputs: [String] { [configuration.model] + configuration.files }
 
+  static var product: StageProduct { .noModel }
+
   var models: [ModelUse] { [ModelUse(configuration.model, as: .policy)] }
 
   /// One training.

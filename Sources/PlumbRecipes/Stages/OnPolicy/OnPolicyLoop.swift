@@ -170,8 +170,8 @@ private func warnOfNonFinite(_ metrics: [String: Double], update: Int, _ context
   let skipped = metrics["skipped_steps"] ?? 0
   if skipped > 0 {
     context.warn(
-      "update \(update): \(NumberText.short(skipped, digits: 1)) optimizer steps left out, their gradient is "
-        + "not finite; a lower learning rate, or a judge with smaller scores, may help")
+      "update \(update): \(NumberText.percent(skipped)) of the optimizer steps left out, their gradient "
+        + "is not finite; a lower learning rate, or a judge with smaller scores, may help")
   }
   for name in ["loss", "loss/policy_avg"] {
     if let loss = metrics[name], !loss.isFinite {

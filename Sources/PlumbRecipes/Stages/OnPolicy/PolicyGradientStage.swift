@@ -10,7 +10,7 @@ struct PolicyGradientStage<Method: PolicyGradientMethod>: Stage {
 
   var inputs: [String] { configuration.settings.inputs }
 
-  static var product: ModelKind? { .language }
+  static var product: StageProduct { .model(.language) }
 
   var models: [ModelUse] { configuration.settings.models }
 

@@ -15,7 +15,7 @@ struct KTOStage: Stage {
     [configuration.policy] + configuration.rows + configuration.validation
   }
 
-  static var product: ModelKind? { .language }
+  static var product: StageProduct { .model(.language) }
 
   var models: [ModelUse] { [ModelUse(configuration.policy, as: .policy)] }
 

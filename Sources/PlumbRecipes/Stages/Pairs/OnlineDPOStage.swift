@@ -16,7 +16,7 @@ struct OnlineDPOStage: Stage {
     configuration.settings.inputs(judge: configuration.judge) + configuration.references
   }
 
-  static var product: ModelKind? { .language }
+  static var product: StageProduct { .model(.language) }
 
   var models: [ModelUse] {
     configuration.settings.models(judge: configuration.judge, responses: configuration.responses)

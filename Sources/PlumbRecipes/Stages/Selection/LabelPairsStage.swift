@@ -76,6 +76,8 @@ struct LabelPairsStage: Stage {
       + configuration.pairs
   }
 
+  static var product: StageProduct { .noModel }
+
   var models: [ModelUse] {
     // Of pairs that are labelled again the policy lends its tokenizer only.
     (configuration.pairs.isEmpty ? [ModelUse(configuration.policy, as: .policy)] : [])

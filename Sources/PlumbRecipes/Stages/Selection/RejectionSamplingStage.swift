@@ -44,7 +44,7 @@ struct RejectionSamplingStage: Stage {
 
   var inputs: [String] { configuration.settings.inputs }
 
-  static var product: ModelKind? { .language }
+  static var product: StageProduct { .model(.language) }
 
   var models: [ModelUse] { configuration.settings.models }
 

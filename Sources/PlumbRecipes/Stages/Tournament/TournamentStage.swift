@@ -58,6 +58,8 @@ struct TournamentStage: Stage {
 
   var inputs: [String] { configuration.files }
 
+  static var product: StageProduct { .noModel }
+
   func plan(_ context: PlanContext) throws -> StagePlan {
     for file in configuration.files { _ = try context.artifact(file) }
     return StagePlan(

@@ -91,6 +91,8 @@ struct TruthGamesStage: Stage {
 
   var inputs: [String] { [] }
 
+  static var product: StageProduct { .noModel }
+
   /// What one game found.
   struct Record: Codable {
     /// Of the game in log-odds and of that in win probabilities.

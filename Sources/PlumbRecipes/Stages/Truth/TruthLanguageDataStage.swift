@@ -50,6 +50,8 @@ struct TruthLanguageDataStage: Stage {
 
   var inputs: [String] { [] }
 
+  static var product: StageProduct { .noModel }
+
   func plan(_ context: PlanContext) throws -> StagePlan {
     let game = try LanguageGame(suite: configuration.suite, strength: configuration.strength)
     let payoffs = game.scores.payoffs

@@ -123,6 +123,8 @@ struct TruthLanguageStage: Stage {
       + configuration.testPrompts
   }
 
+  static var product: StageProduct { .noModel }
+
   var models: [ModelUse] {
     [
       ModelUse(configuration.policy, as: .policy),

@@ -82,7 +82,9 @@ struct RolloutWatch: RolloutObserver {
     if !measures.surprises.isEmpty { metrics["watch/entropy"] = mean(measures.surprises) }
     if let heldOut, isBaseline || update % configuration.heldOutEvery == 0 || update == updates {
       do {
-        let found = try heldOut.compare(buffer, isBaseline: isBaseline, state: &state)
+        // A judge that was away at the start has its own in the first round that it sees.
+        let isStart = isBaseline || state.heldOut.count == 0
+        let found = try heldOut.compare(buffer, isBaseline: isStart, state: &state)
         values.merge(found.values) { $1 }
         metrics.merge(found.metrics) { $1 }
       } catch {

@@ -86,6 +86,8 @@ struct PreferenceFinetuneStage: Stage {
       + configuration.suites.files
   }
 
+  static var product: StageProduct { .noModel }
+
   var models: [ModelUse] {
     [
       ModelUse(configuration.model, as: .rewardStart), ModelUse(configuration.base, as: .reward),

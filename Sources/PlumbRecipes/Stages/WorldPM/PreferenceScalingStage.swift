@@ -90,6 +90,8 @@ struct PreferenceScalingStage: Stage {
       + configuration.suites.files
   }
 
+  static var product: StageProduct { .noModel }
+
   var models: [ModelUse] { configuration.models.map { ModelUse($0, as: .rewardStart) } }
 
   /// What one training found.

@@ -44,6 +44,10 @@ struct PreferenceSuitesStage: Stage {
     configuration.models + configuration.courses + configuration.suites.files
   }
 
+  static var product: StageProduct { .noModel }
+
+  var models: [ModelUse] { configuration.models.map { ModelUse($0, as: .judge) } }
+
   func plan(_ context: PlanContext) throws -> StagePlan {
     for file in configuration.suites.files { _ = try context.artifact(file) }
     let names = configuration.models + configuration.courses
