@@ -15,6 +15,13 @@ public struct Fingerprint: Sendable {
     hash.update(text)
   }
 
+  /// The fingerprint of texts, in order.
+  static func of(_ texts: [String]) -> String {
+    var fingerprint = Fingerprint()
+    for text in texts { fingerprint.add(text) }
+    return fingerprint.text
+  }
+
   /// Adds whole numbers, with how many they are.
   mutating func add(_ numbers: [Int32]) {
     hash.update("\(numbers.count):")

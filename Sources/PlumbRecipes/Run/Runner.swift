@@ -263,7 +263,8 @@ public final class Runner {
       stagesFolder: stagesFolder, recipeFile: recipe.file)
   }
 
-  func checkModels() throws {
+  /// Refuses stages that name a model of the wrong kind.
+  private func checkModels() throws {
     try ModelCheck(stages: stages, names: recipe.stages.map(\.name)).run(resolver)
   }
 
@@ -273,19 +274,11 @@ public final class Runner {
     var all: [StageFingerprint] = []
     for (index, entry) in recipe.stages.enumerated() {
       let resolver = resolver(index)
-      var configuration = Fingerprint()
-      configuration.add(try ConfigurationWriter.yaml(entry.node))
-      configuration.add("\(type(of: stages[index]).revision)")
-      var whole = Fingerprint()
-      var work = Fingerprint()
-      for text in ["\(recipe.seed)", "\(recipe.threads)"] {
-        whole.add(text)
-        work.add(text)
-      }
-      whole.add(configuration.text)
-      work.add(try ConfigurationWriter.yaml(entry.node.withoutHandling))
-      work.add("\(type(of: stages[index]).revision)")
+      let revision = "\(type(of: stages[index]).revision)"
+      let configuration = Fingerprint.of([try ConfigurationWriter.yaml(entry.node), revision])
+      let work = [try ConfigurationWriter.yaml(entry.node.withoutHandling), revision]
       var inputs: [String: String] = [:]
+      var read: [String] = []
       for reference in stages[index].inputs where !reference.isEmpty {
         if let name = resolver.stageName(in: reference) {
           inputs[reference] = known[name]
@@ -294,15 +287,15 @@ public final class Runner {
           try content.add(contentsOf: try resolver.url(of: reference))
           inputs[reference] = content.text
         }
-        for text in [reference, inputs[reference] ?? ""] {
-          whole.add(text)
-          work.add(text)
-        }
+        read += [reference, inputs[reference] ?? ""]
       }
-      known[entry.name] = whole.text
+      let run = ["\(recipe.seed)", "\(recipe.threads)"]
+      let whole = Fingerprint.of(run + [configuration] + read)
+      known[entry.name] = whole
       all.append(
         StageFingerprint(
-          whole: whole.text, work: work.text, configuration: configuration.text, inputs: inputs))
+          whole: whole, work: Fingerprint.of(run + work + read), configuration: configuration,
+          inputs: inputs))
     }
     return all
   }
